@@ -1,0 +1,56 @@
+"""What every request passes first: whom to believe about where it came from, and an id for the logs."""
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+Next = Callable[[HttpRequest], HttpResponseBase]
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
+
+
+class TrustedProxies:
+    """Believe X-Forwarded-For and X-Forwarded-Proto from PORTAL_TRUSTED_PROXIES and drop them from anyone else."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+        self.networks = settings.ENV.trusted_proxies
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if self._is_trusted(request.META.get("REMOTE_ADDR", "")):
+            hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+            client = next((hop for hop in reversed(hops) if not self._is_trusted(hop)), None)
+            if client:
+                request.META["REMOTE_ADDR"] = client
+        else:
+            for name in FORWARDED:
+                request.META.pop(name, None)
+        return self.get_response(request)
+
+    def _is_trusted(self, address: str) -> bool:
+        if not self.networks:
+            return False
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(peer in network for network in self.networks)
+
+
+class RequestId:
+    """Give each request an id: in every log line it causes and in the answer's X-Request-ID."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else uuid.uuid4().hex
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response.headers["X-Request-ID"] = request_id
+        return response

@@ -1,0 +1,108 @@
+// What every page has: the reader's time, copy buttons, menus, keys, messages.
+
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const language = document.documentElement.lang || "en";
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const dayAndTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const inFull = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
+
+function ago(at) {
+  const seconds = (at - Date.now()) / 1000;
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  return relative.format(Math.trunc(seconds / size), unit);
+}
+
+/** Show every <time> below `root` in the reader's zone; those with data-relative as "5 minutes ago". */
+export function showTimes(root = document) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
+    element.title = `${inFull.format(at)} (${at.toISOString()})`;
+    element.textContent = "relative" in element.dataset ? ago(at) : dayAndTime.format(at);
+  }
+}
+
+function prepare(root) {
+  showTimes(root);
+  for (const element of root.querySelectorAll("[data-copy], [data-copy-text], [data-dismiss], [data-help-open]")) element.hidden = false;
+}
+
+async function copy(button) {
+  const source = button.dataset.copy ? document.querySelector(button.dataset.copy) : null;
+  const text = button.dataset.copyText ?? source.textContent.trim();
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    selectText(source ?? button); // not permitted (plain http on a network): leave it selected for Ctrl+C
+    return;
+  }
+  announce(button.dataset.copied);
+  button.classList.add("is-done");
+  setTimeout(() => button.classList.remove("is-done"), 1500);
+}
+
+function selectText(element) {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+}
+
+/** Say something to everybody: shown for some seconds, read aloud by screen readers. */
+export function announce(text) {
+  const note = document.createElement("div");
+  note.className = "toast-note toast-info";
+  note.textContent = text;
+  document.querySelector(".toasts").append(note);
+  setTimeout(() => note.remove(), 3000);
+}
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target;
+  closeMenus(target.closest("details[data-menu]"));
+  const copying = target.closest("[data-copy], [data-copy-text]");
+  if (copying) copy(copying);
+  target.closest("[data-dismiss]")?.closest(".toast-note").remove();
+  if (target.closest("[data-help-open]")) document.querySelector("#help").showModal();
+});
+
+let firstKey = "";
+
+function isTyping(element) {
+  return element.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(element.tagName);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const open = document.querySelector("details[data-menu][open]");
+    closeMenus();
+    open?.querySelector("summary").focus();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (document.querySelector("dialog[open]")) return;
+  const keys = `${firstKey} ${event.key}`.trim();
+  firstKey = event.key === "g" ? "g" : "";
+  if (event.key === "/") {
+    const box = document.querySelector("main input[type=search]");
+    if (box) {
+      event.preventDefault();
+      box.focus();
+      box.select();
+    }
+  } else if (event.key === "?") {
+    document.querySelector("#help").showModal();
+  } else {
+    const link = document.querySelector(`[data-keys="${CSS.escape(keys)}"]`);
+    if (keys.includes(" ") && link) link.click();
+  }
+});
+
+document.addEventListener("htmx:afterSwap", (event) => prepare(event.target));
+prepare(document);
+setInterval(() => showTimes(), 60_000);

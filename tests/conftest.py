@@ -1,0 +1,97 @@
+"""Where tests run: a data folder of their own, SQLite or a PostgreSQL cluster of their own, servers of their own.
+
+Django's settings are read once, when pytest-django sets Django up after this file's ``pytest_configure``. Until then
+nothing here may import them, hence the imports inside the fixtures.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portal.env import SETTINGS
+from tests.support.postgres import Cluster
+from tests.support.programs import CHROMIUM, IS_CI, MissingProgramError, need
+from tests.support.redis import RedisServer
+
+if TYPE_CHECKING:
+    from tests.support.people import People
+    from tests.support.portal import Portal
+
+FOLDER = pytest.StashKey[Path]()
+CLUSTER = pytest.StashKey[Cluster]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the caller choose the database."""
+    parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite", help="what the tests run on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare the environment that portal.settings reads: once in the main process, and a folder in each worker."""
+    is_main = not hasattr(config, "workerinput")
+    if is_main:
+        for setting in SETTINGS:  # what the developer's shell says about a server of theirs is not for the tests
+            os.environ.pop(setting.name, None)
+    if is_main and config.getoption("--database") == "postgres":
+        os.environ["DATABASE_URL"] = _cluster(config).url()  # the workers inherit it
+    config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="mlportal-tests-"))
+    os.environ["PORTAL_DATA_DIR"] = str(config.stash[FOLDER] / "data")
+    os.environ["PORTAL_LOG_LEVEL"] = "WARNING"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    if CLUSTER in config.stash:
+        config.stash[CLUSTER].stop()
+    shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say which database this run is about."""
+    return f"database: {config.getoption('--database')}"
+
+
+def _cluster(config: pytest.Config) -> Cluster:
+    try:
+        config.stash[CLUSTER] = Cluster.start()
+    except MissingProgramError as error:
+        pytest.exit(f"{error} The tests did not run on PostgreSQL.", returncode=1 if IS_CI else 0)
+    return config.stash[CLUSTER]
+
+
+@pytest.fixture
+def people(db: None) -> "People":
+    """Return workspace ``default`` with Ann, its owner, Bob, its reader, and Cleo, a stranger."""
+    from tests.support.people import People
+
+    return People.around()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Return where Chromium lies: ``playwright.chromium.launch(executable_path=chromium)``."""
+    return need(CHROMIUM)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """Run a Redis server; its address is ``.url``."""
+    server = RedisServer.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def live_portal(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator["Portal"]:
+    """Run the whole portal, as ``make run`` starts it, on the database of this test run."""
+    from tests.support.portal import Portal
+
+    portal = Portal.start(tmp_path_factory.mktemp("portal"))
+    yield portal
+    portal.stop()

@@ -1,0 +1,828 @@
+"""The contract of the artifact stores, kept by a folder and by a bucket; then what only a folder has to prove."""
+
+import hashlib
+import os
+import resource
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.store import MemoryStore
+
+from tracking.artifacts.paths import ArtifactPath
+from tracking.artifacts.store import (
+    ArtifactStore,
+    LocalStore,
+    ObjectStore,
+    guess_content_type,
+    open_store,
+    parse_range,
+)
+from tracking.artifacts.types import FileInfo, RangeNotSatisfiableError
+from tracking.core.errors import ConflictError, InvalidParameterError, NotFoundError, UnavailableError
+
+ROOT = ArtifactPath(())
+MIB = 1024 * 1024
+
+
+class GoneError(Exception):
+    """The client of an upload has gone."""
+
+
+class RefusingService(BaseHTTPRequestHandler):
+    """A service that is reached, and refuses."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(403)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay quiet."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "artifacts"
+
+
+@pytest.fixture
+def local(root: Path) -> LocalStore:
+    return LocalStore(root)
+
+
+@pytest.fixture(params=["local", "bucket"])
+def store(request: pytest.FixtureRequest, local: LocalStore) -> ArtifactStore:
+    return local if request.param == "local" else ObjectStore(MemoryStore())
+
+
+def at(text: str) -> ArtifactPath:
+    return ArtifactPath.parse(text)
+
+
+def put(store: ArtifactStore, text: str, content: bytes = b"content") -> None:
+    store.put(at(text), [content], size_bytes=len(content))
+
+
+def content_of(store: ArtifactStore, text: str) -> bytes:
+    return b"".join(store.read(at(text)))
+
+
+def names_in(store: ArtifactStore, path: ArtifactPath = ROOT) -> list[str]:
+    return [info.path for info in store.list_dir(path)]
+
+
+def broken_upload(error: BaseException, *, before: int) -> Iterator[bytes]:
+    for _ in range(before):
+        yield b"x" * MIB
+    raise error
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+class TestPut:
+    def test_stores_the_chunks_in_order(self, store: ArtifactStore) -> None:
+        head = store.put(at("run/a.txt"), [b"one ", b"", b"two ", b"three"], size_bytes=13)
+
+        assert content_of(store, "run/a.txt") == b"one two three"
+        assert (head.size_bytes, head) == (13, store.head(at("run/a.txt")))
+
+    def test_stores_an_empty_file(self, store: ArtifactStore) -> None:
+        store.put(at("empty"), [], size_bytes=0)
+
+        assert store.head(at("empty")).size_bytes == 0
+        assert content_of(store, "empty") == b""
+
+    def test_takes_any_length_when_none_was_promised(self, store: ArtifactStore) -> None:
+        assert store.put(at("a"), [b"12", b"345"], size_bytes=None).size_bytes == 5
+
+    def test_streams_a_file_of_many_parts_unchanged(self, store: ArtifactStore) -> None:
+        blocks = [bytes([n]) * MIB for n in range(20)]
+
+        store.put(at("big.bin"), iter(blocks), size_bytes=20 * MIB)
+
+        assert hashlib.sha256(content_of(store, "big.bin")).digest() == hashlib.sha256(b"".join(blocks)).digest()
+
+    def test_replaces_a_file(self, store: ArtifactStore) -> None:
+        put(store, "a", b"a long first version")
+        before = store.head(at("a"))
+
+        put(store, "a", b"second")
+
+        assert content_of(store, "a") == b"second"
+        assert store.head(at("a")).etag != before.etag
+
+    @pytest.mark.parametrize("name", ["a b.txt", "a+b", "100%", "50%25", "a%20b", "x#y?z", "模型 🚀", "Ünï"])
+    def test_round_trips_an_unusual_name(self, store: ArtifactStore, name: str) -> None:
+        put(store, f"dir {name}/{name}", name.encode())
+
+        assert content_of(store, f"dir {name}/{name}") == name.encode()
+        assert names_in(store) == [f"dir {name}"]
+        assert names_in(store, at(f"dir {name}")) == [name]
+
+    @pytest.mark.parametrize(("sent", "promised"), [(0, 1), (999, 1000), (3 * MIB, 30 * MIB), (2, 1), (20 * MIB, 5)])
+    def test_refuses_another_length_than_promised(self, store: ArtifactStore, sent: int, promised: int) -> None:
+        chunks = [b"x" * min(MIB, sent - start) for start in range(0, sent, MIB)]
+
+        with pytest.raises(InvalidParameterError, match=f"'run/a': {promised} bytes were promised"):
+            store.put(at("run/a"), chunks, size_bytes=promised)
+
+        assert (store.usage(ROOT), names_in(store)) == ((0, 0), [])
+
+    def test_stops_asking_for_bytes_beyond_the_promise(self, store: ArtifactStore) -> None:
+        asked: list[int] = []
+
+        def endless() -> Iterator[bytes]:
+            while True:
+                asked.append(1)
+                yield b"x" * 1000
+
+        with pytest.raises(InvalidParameterError):
+            store.put(at("a"), endless(), size_bytes=2500)
+
+        assert len(asked) == 3
+
+    @pytest.mark.parametrize("before", [0, 1, 20])
+    @pytest.mark.parametrize(
+        "error", [GoneError("reset"), KeyboardInterrupt(), GeneratorExit(), OSError("reset")], ids=repr
+    )
+    def test_leaves_nothing_of_a_broken_upload(self, store: ArtifactStore, error: BaseException, before: int) -> None:
+        with pytest.raises(type(error)) as caught:
+            store.put(at("run/a"), broken_upload(error, before=before), size_bytes=30 * MIB)
+
+        assert caught.value is error
+        assert (store.usage(ROOT), names_in(store)) == ((0, 0), [])
+
+    def test_keeps_the_older_file_when_the_new_one_breaks(self, store: ArtifactStore) -> None:
+        put(store, "a", b"first")
+
+        with pytest.raises(GoneError):
+            store.put(at("a"), broken_upload(GoneError(), before=20), size_bytes=None)
+
+        assert content_of(store, "a") == b"first"
+
+    def test_takes_its_chunks_from_another_file(self, store: ArtifactStore) -> None:
+        put(store, "a", b"x" * 9 * MIB)
+
+        store.put(at("copy"), store.read(at("a")), size_bytes=9 * MIB)
+
+        assert content_of(store, "copy") == b"x" * 9 * MIB
+
+    def test_shows_nothing_before_the_last_byte(self, store: ArtifactStore) -> None:
+        seen: list[list[str]] = []
+
+        def watched() -> Iterator[bytes]:
+            for _ in range(3):
+                seen.append(names_in(store))
+                yield b"x" * MIB
+
+        store.put(at("a"), watched(), size_bytes=3 * MIB)
+
+        assert (seen, names_in(store)) == ([[], [], []], ["a"])
+
+    @pytest.mark.parametrize("below", ["file/x", "file/x/y/z"])
+    def test_refuses_a_path_below_a_file(self, store: ArtifactStore, below: str) -> None:
+        put(store, "file", b"kept")
+
+        with pytest.raises(InvalidParameterError, match=r"'file' is not a directory"):
+            put(store, below)
+
+        assert content_of(store, "file") == b"kept"
+
+    def test_refuses_a_directory_before_it_reads_a_byte(self, store: ArtifactStore) -> None:
+        put(store, "run/model/weights.bin")
+
+        with pytest.raises(InvalidParameterError, match="'run/model' is a directory"):
+            store.put(at("run/model"), broken_upload(GoneError(), before=0), size_bytes=None)
+
+        assert names_in(store, at("run/model")) == ["weights.bin"]
+
+    def test_refuses_the_root(self, store: ArtifactStore) -> None:
+        with pytest.raises(InvalidParameterError, match="Invalid path"):
+            store.put(ROOT, [b"x"], size_bytes=1)
+
+    def test_never_mixes_concurrent_uploads(self, store: ArtifactStore) -> None:
+        versions = [bytes([n]) * 3 * MIB for n in range(8)]
+        barrier = threading.Barrier(4)
+
+        def upload(version: bytes) -> None:
+            barrier.wait()
+            store.put(at("run/a"), [version[i : i + MIB] for i in range(0, len(version), MIB)], size_bytes=len(version))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(upload, versions))
+
+        assert content_of(store, "run/a") in versions
+        assert store.usage(ROOT) == (1, 3 * MIB)
+
+    def test_stores_many_files_of_one_directory_at_once(self, store: ArtifactStore) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: put(store, f"run/deep/dir/{n:02}", bytes([n])), range(40)))
+
+        assert names_in(store, at("run/deep/dir")) == [f"{n:02}" for n in range(40)]
+
+    def test_succeeds_beside_a_delete_of_its_directory(self, store: ArtifactStore) -> None:
+        def churn(n: int) -> None:
+            for round_ in range(20):
+                # A bucket cannot describe what the other thread has deleted already.
+                with suppress(ConflictError) if isinstance(store, ObjectStore) else nullcontext():
+                    put(store, f"run/{n}/{round_}")
+                store.delete(at(f"run/{n}"))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(churn, [0, 0, 1, 1]))
+
+        store.delete(at("run"))
+        assert names_in(store) == []
+
+
+class TestHead:
+    def test_describes_a_file(self, store: ArtifactStore) -> None:
+        put(store, "run/a", b"12345")
+
+        head = store.head(at("run/a"))
+
+        assert head.size_bytes == 5
+        assert head.etag and head.etag[0] == head.etag[-1] == '"'
+        assert head.modified_at.utcoffset() == timedelta(0)
+
+    @pytest.mark.parametrize("path", ["x", "run/x", "run/a/x"])
+    def test_does_not_find_what_is_not_there(self, store: ArtifactStore, path: str) -> None:
+        put(store, "run/a")
+
+        with pytest.raises(NotFoundError, match=f"^No such artifact: '{path}'$"):
+            store.head(at(path))
+
+    def test_refuses_a_directory(self, store: ArtifactStore) -> None:
+        put(store, "run/a")
+
+        with pytest.raises(InvalidParameterError, match="'run' is a directory"):
+            store.head(at("run"))
+
+
+class TestRead:
+    @pytest.mark.parametrize(
+        ("start", "end", "expected"),
+        [(0, None, b"0123456789"), (3, None, b"3456789"), (2, 5, b"234"), (9, 99, b"9"), (0, 0, b""), (10, None, b"")],
+    )
+    def test_returns_the_span(self, store: ArtifactStore, start: int, end: int | None, expected: bytes) -> None:
+        put(store, "a", b"0123456789")
+
+        assert b"".join(store.read(at("a"), start=start, end=end)) == expected
+
+    def test_returns_chunks_of_the_size_asked_for(self, store: ArtifactStore) -> None:
+        put(store, "a", b"0123456789")
+
+        assert list(store.read(at("a"), start=1, chunk_size=4)) == [b"1234", b"5678", b"9"]
+
+    def test_crosses_the_requests_of_a_big_file(self, store: ArtifactStore) -> None:
+        content = os.urandom(9 * MIB + 17)
+        put(store, "a", content)
+
+        assert b"".join(store.read(at("a"), start=MIB - 3, end=9 * MIB + 5)) == content[MIB - 3 : 9 * MIB + 5]
+
+    def test_fails_at_once_when_the_file_is_missing(self, store: ArtifactStore) -> None:
+        with pytest.raises(NotFoundError, match="No such artifact: 'a/b'"):
+            store.read(at("a/b"))
+
+    def test_refuses_a_directory(self, store: ArtifactStore) -> None:
+        put(store, "run/a")
+
+        with pytest.raises(InvalidParameterError, match="'run' is a directory"):
+            store.read(at("run"))
+
+    def test_takes_the_version_that_was_described(self, store: ArtifactStore) -> None:
+        put(store, "a", b"first")
+
+        assert b"".join(store.read(at("a"), etag=store.head(at("a")).etag)) == b"first"
+
+    def test_refuses_a_version_that_was_replaced(self, store: ArtifactStore) -> None:
+        put(store, "a", b"first")
+        described = store.head(at("a"))
+        put(store, "a", b"second")
+
+        with pytest.raises(ConflictError, match="'a' was replaced"):
+            store.read(at("a"), etag=described.etag)
+
+    def test_never_mixes_two_versions(self, store: ArtifactStore) -> None:
+        put(store, "a", b"1" * 9 * MIB)
+        reading = store.read(at("a"))
+        got = [next(reading)]
+
+        put(store, "a", b"2" * 9 * MIB)
+        try:
+            got.extend(reading)
+        except ConflictError:
+            assert isinstance(store, ObjectStore)
+
+        assert set(b"".join(got)) == set(b"1")
+
+
+class TestListDir:
+    def test_returns_one_level_by_name(self, store: ArtifactStore) -> None:
+        for name in ("b", "a.txt", "sub/x", "sub/deep/y", "Z"):
+            put(store, name, name.encode())
+
+        infos = store.list_dir(ROOT)
+
+        assert [(i.path, i.is_dir, i.size_bytes) for i in infos] == [
+            ("Z", False, 1),
+            ("a.txt", False, 5),
+            ("b", False, 1),
+            ("sub", True, None),
+        ]
+        assert infos[0].modified_at == store.head(at("Z")).modified_at
+
+    def test_names_entries_relative_to_the_directory(self, store: ArtifactStore) -> None:
+        put(store, "run/sub/x.txt")
+        put(store, "run/sub/deep/y")
+
+        assert names_in(store, at("run/sub")) == ["deep", "x.txt"]
+
+    @pytest.mark.parametrize("path", ["missing", "run/missing", "run/a", "run/a/b", "ru"])
+    def test_is_empty_for_a_file_and_for_what_is_missing(self, store: ArtifactStore, path: str) -> None:
+        put(store, "run/a")
+
+        assert store.list_dir(at(path)) == []
+
+    def test_is_empty_for_a_new_store(self, store: ArtifactStore) -> None:
+        assert store.list_dir(ROOT) == []
+
+    def test_pages_through_a_directory(self, store: ArtifactStore) -> None:
+        for n in range(7):
+            put(store, f"run/{n}" if n % 2 else f"run/{n}/x")
+
+        pages: list[list[FileInfo]] = [store.list_dir(at("run"), limit=3)]
+        while len(pages[-1]) == 3:
+            pages.append(store.list_dir(at("run"), after=pages[-1][-1].path, limit=3))
+
+        assert [[info.path for info in page] for page in pages] == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+
+    def test_orders_names_as_object_stores_do(self, store: ArtifactStore) -> None:
+        names = ["~", "é", "Z", "a", "\ufffd", "\U0001f680"]
+        for name in names:
+            put(store, name)
+
+        assert names_in(store) == sorted(names, key=str.encode)
+
+
+class TestDelete:
+    def test_removes_a_file(self, store: ArtifactStore) -> None:
+        put(store, "run/a", b"12345")
+        put(store, "run/b")
+
+        assert store.delete(at("run/a")) == 5
+        assert names_in(store, at("run")) == ["b"]
+
+    def test_removes_a_tree_and_nothing_beside_it(self, store: ArtifactStore) -> None:
+        for name in ("run/a", "run/sub/b", "run/sub/deep/c", "run2/a", "ru"):
+            put(store, name, b"123")
+
+        assert store.delete(at("run")) == 9
+        assert (store.usage(ROOT), names_in(store)) == ((2, 6), ["ru", "run2"])
+
+    def test_leaves_no_empty_directory(self, store: ArtifactStore) -> None:
+        put(store, "exp/run/artifacts/a")
+
+        store.delete(at("exp/run/artifacts/a"))
+
+        assert names_in(store) == []
+
+    @pytest.mark.parametrize("path", ["missing", "run/missing/x", "run/a/below"])
+    def test_frees_nothing_when_nothing_is_there(self, store: ArtifactStore, path: str) -> None:
+        put(store, "run/a")
+
+        assert store.delete(at(path)) == 0
+        assert store.usage(ROOT)[0] == 1
+
+    def test_may_be_repeated(self, store: ArtifactStore) -> None:
+        put(store, "run/a", b"1")
+
+        assert [store.delete(at("run")), store.delete(at("run"))] == [1, 0]
+
+    def test_never_removes_the_root(self, store: ArtifactStore) -> None:
+        put(store, "a")
+
+        with pytest.raises(InvalidParameterError, match="root"):
+            store.delete(ROOT)
+
+        assert names_in(store) == ["a"]
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("path", "expected"),
+        [("run", (3, 6)), ("run/sub", (2, 5)), ("run/a", (1, 1)), ("missing", (0, 0)), ("run/a/x", (0, 0))],
+    )
+    def test_counts_files_and_bytes(self, store: ArtifactStore, path: str, expected: tuple[int, int]) -> None:
+        put(store, "run/a", b"1")
+        put(store, "run/sub/b", b"12")
+        put(store, "run/sub/deep/c", b"123")
+        put(store, "run2/d", b"1234")
+
+        assert store.usage(at(path)) == expected
+
+    def test_counts_the_whole_store(self, store: ArtifactStore) -> None:
+        put(store, "a/b", b"1")
+        put(store, "c", b"12")
+
+        assert store.usage(ROOT) == (2, 3)
+
+
+class TestReservedFolder:
+    @pytest.mark.parametrize("path", [".partial", ".partial/x", ".PARTIAL/x"])
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda store, path: store.put(path, [b"x"], size_bytes=1),
+            lambda store, path: store.head(path),
+            lambda store, path: store.read(path),
+            lambda store, path: store.list_dir(path),
+            lambda store, path: store.delete(path),
+            lambda store, path: store.usage(path),
+        ],
+        ids=["put", "head", "read", "list_dir", "delete", "usage"],
+    )
+    def test_is_refused(
+        self, store: ArtifactStore, ask: Callable[[ArtifactStore, ArtifactPath], object], path: str
+    ) -> None:
+        with pytest.raises(InvalidParameterError, match="reserved"):
+            ask(store, at(path))
+
+    def test_is_an_ordinary_name_further_down(self, store: ArtifactStore) -> None:
+        put(store, "run/.partial/x")
+
+        assert names_in(store, at("run")) == [".partial"]
+
+
+class TestLocalStore:
+    def test_keeps_files_and_directories_to_their_owner(self, local: LocalStore, root: Path) -> None:
+        old = os.umask(0)
+        try:
+            put(local, "exp/run/a")
+        finally:
+            os.umask(old)
+
+        modes = {str(p.relative_to(root)): stat.S_IMODE(p.stat().st_mode) for p in [root, *root.rglob("*")]}
+        assert modes == {".": 0o700, ".partial": 0o700, "exp": 0o700, "exp/run": 0o700, "exp/run/a": 0o600}
+
+    @pytest.mark.parametrize("sent", [0, 1, 10])
+    def test_leaves_no_temporary_file(self, local: LocalStore, root: Path, sent: int) -> None:
+        with pytest.raises(InvalidParameterError):
+            local.put(at("a"), [b"x" * MIB] * sent, size_bytes=11 * MIB)
+        with pytest.raises(GoneError):
+            local.put(at("a"), broken_upload(GoneError(), before=sent), size_bytes=None)
+        put(local, "b")
+
+        assert files_below(root) == ["b"]
+
+    def test_reports_a_disk_that_takes_no_more(self, local: LocalStore, root: Path) -> None:
+        put(local, "a", b"first")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, hard))
+        try:
+            with pytest.raises(UnavailableError, match="The artifact store failed at 'a': File too large"):
+                local.put(at("a"), [b"x" * MIB] * 4, size_bytes=4 * MIB)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        assert (files_below(root), content_of(local, "a")) == (["a"], b"first")
+
+    def test_reports_a_root_that_is_no_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        store = LocalStore(tmp_path / "file")
+
+        with pytest.raises(UnavailableError):
+            put(store, "a")
+
+    def test_sends_all_of_the_version_it_opened(self, local: LocalStore) -> None:
+        put(local, "a", b"1" * 3 * MIB)
+        reading = local.read(at("a"))
+
+        put(local, "a", b"2")
+
+        assert b"".join(reading) == b"1" * 3 * MIB
+
+    def test_closes_a_download_that_was_never_started(self, local: LocalStore) -> None:
+        put(local, "a")
+        before = len(os.listdir("/proc/self/fd"))
+
+        reading = local.read(at("a"))
+        reading.close()  # type: ignore[attr-defined]  # the contract is an iterator; Django closes what can be closed
+
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    def test_leaks_no_descriptor(self, local: LocalStore) -> None:
+        put(local, "run/a")
+        before = len(os.listdir("/proc/self/fd"))
+
+        for path in ("run/a", "run/b", "run", "run/a/b", "x/y"):
+            with suppress(NotFoundError, InvalidParameterError):
+                local.head(at(path))
+            with suppress(NotFoundError, InvalidParameterError):
+                list(local.read(at(path)))
+            with suppress(InvalidParameterError):
+                local.put(at(path), [b""], size_bytes=1)
+            local.list_dir(at(path))
+            local.usage(at(path))
+            local.delete(at(path))
+
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    def test_leaves_out_names_that_no_client_can_ask_for(self, local: LocalStore, root: Path) -> None:
+        put(local, "a")
+        for name in (b"bad\xff", b"new\nline", b"back\\slash"):
+            (Path(os.fsdecode(bytes(root) + b"/" + name))).write_bytes(b"x")
+        os.mkfifo(root / "pipe")
+
+        assert names_in(local) == ["a"]
+
+    def test_does_not_wait_for_a_pipe(self, local: LocalStore, root: Path) -> None:
+        root.mkdir(parents=True)
+        os.mkfifo(root / "pipe")
+
+        with pytest.raises(NotFoundError):
+            local.read(at("pipe"))
+
+
+class TestLinks:
+    """Nothing leads out of the store through a symbolic link, whoever put it there."""
+
+    @pytest.fixture
+    def outside(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "outside"
+        folder.mkdir()
+        (folder / "secret").write_bytes(b"canary")
+        return folder
+
+    @pytest.fixture
+    def linked(self, local: LocalStore, root: Path, outside: Path) -> LocalStore:
+        put(local, "run/a", b"1")
+        (root / "run" / "dir").symlink_to(outside)
+        (root / "run" / "file").symlink_to(outside / "secret")
+        (root / "run" / "dangling").symlink_to(outside / "new")
+        return local
+
+    @pytest.mark.parametrize("path", ["run/file", "run/dir", "run/dir/secret", "run/dangling"])
+    def test_are_not_read(self, linked: LocalStore, path: str) -> None:
+        with pytest.raises(NotFoundError):
+            linked.head(at(path))
+        with pytest.raises(NotFoundError):
+            linked.read(at(path))
+
+    def test_are_not_listed_or_counted(self, linked: LocalStore) -> None:
+        assert names_in(linked, at("run")) == ["a"]
+        assert linked.list_dir(at("run/dir")) == []
+        assert linked.usage(at("run")) == (1, 1)
+        assert linked.usage(at("run/dir")) == (0, 0)
+
+    @pytest.mark.parametrize("path", ["run/dir/new", "run/dir/secret", "run/dir/sub/new", "run/dangling/x"])
+    def test_are_no_directories_to_write_to(self, linked: LocalStore, outside: Path, path: str) -> None:
+        with pytest.raises(InvalidParameterError, match="is not a directory"):
+            put(linked, path)
+
+        assert files_below(outside) == ["secret"]
+
+    @pytest.mark.parametrize("path", ["run/file", "run/dir", "run/dangling"])
+    def test_are_replaced_themselves_by_an_upload(self, linked: LocalStore, outside: Path, path: str) -> None:
+        put(linked, path, b"mine")
+
+        assert content_of(linked, path) == b"mine"
+        assert (files_below(outside), (outside / "secret").read_bytes()) == (["secret"], b"canary")
+
+    def test_are_removed_without_what_they_point_at(self, linked: LocalStore, root: Path, outside: Path) -> None:
+        assert linked.delete(at("run/dir/secret")) == 0
+        assert linked.delete(at("run/dir")) == 0
+        assert linked.delete(at("run")) == 1
+
+        assert not (root / "run").exists()
+        assert (outside / "secret").read_bytes() == b"canary"
+
+    def test_lead_nowhere_when_swapped_in_during_a_request(
+        self, local: LocalStore, root: Path, outside: Path, tmp_path: Path
+    ) -> None:
+        put(local, "run/secret", b"inside")
+        (outside / "only outside").write_bytes(b"canary")
+        stop = threading.Event()
+
+        def swap() -> None:
+            link, aside = tmp_path / "link", tmp_path / "aside"
+            while not stop.is_set():
+                link.symlink_to(outside)
+                os.rename(root / "run", aside)
+                os.rename(link, root / "run")
+                stop.wait(0.0002)
+                os.unlink(root / "run")
+                os.rename(aside, root / "run")
+                stop.wait(0.0002)
+
+        swapper = threading.Thread(target=swap)
+        swapper.start()
+        seen: set[bytes | str] = set()
+        try:
+            for _ in range(1000):
+                seen.update(names_in(local, at("run")))
+                try:
+                    seen.add(content_of(local, "run/secret"))
+                except NotFoundError:
+                    seen.add("missing")
+        finally:
+            stop.set()
+            swapper.join()
+
+        assert seen <= {"secret", b"inside", "missing"}
+
+
+class TestSweepPartials:
+    NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+    def test_removes_what_a_killed_process_left(self, local: LocalStore, root: Path) -> None:
+        put(local, "a")
+        for name, age in (("old", timedelta(hours=2)), ("new", timedelta(minutes=5))):
+            (root / ".partial" / name).write_bytes(b"x")
+            touched = (self.NOW - age).timestamp()
+            os.utime(root / ".partial" / name, (touched, touched))
+
+        removed = local.sweep_partials(timedelta(hours=1), self.NOW)
+
+        assert (removed, files_below(root)) == (1, [".partial/new", "a"])
+
+    def test_is_quiet_when_there_is_nothing(self, store: ArtifactStore) -> None:
+        assert store.sweep_partials(timedelta(0), self.NOW) == 0
+
+    def test_leaves_finished_files(self, store: ArtifactStore) -> None:
+        put(store, "a")
+
+        store.sweep_partials(timedelta(0), self.NOW)
+
+        assert names_in(store) == ["a"]
+
+
+class TestObjectStore:
+    def test_leaves_out_keys_that_no_client_can_ask_for(self) -> None:
+        bucket = MemoryStore()
+        for key in ("run/a", "run/back\\slash", "run/CON", "run/%2e%2e/x"):
+            obstore.put(bucket, key, b"x")
+
+        assert names_in(ObjectStore(bucket), at("run")) == ["a"]
+
+    def test_reports_a_service_that_does_not_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+        store = open_store("s3://bucket/prefix")
+
+        with pytest.raises(UnavailableError, match="The artifact store failed at 'a'"):
+            store.head(at("a"))
+
+
+class TestOpenStore:
+    @pytest.mark.parametrize("form", ["{}", "file://{}", "FILE://{}"])
+    def test_opens_a_folder_and_makes_it_with_the_first_file(self, root: Path, form: str) -> None:
+        store = open_store(form.format(root))
+        assert not root.exists()
+
+        put(store, "a")
+
+        assert files_below(root) == ["a"]
+
+    def test_decodes_a_file_url_once(self, tmp_path: Path) -> None:
+        put(open_store(f"file://{tmp_path}/my%20data%2525"), "a")
+
+        assert files_below(tmp_path / "my data%25") == ["a"]
+
+    @pytest.mark.parametrize(
+        "url", ["s3://bucket", "s3://bucket/", "s3://bucket/a/b", "az://container/a", "gs://bucket/a"]
+    )
+    def test_opens_a_bucket(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+
+        assert isinstance(open_store(url), ObjectStore)
+
+    def test_obeys_the_environment_of_the_service(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        server = HTTPServer(("127.0.0.1", 0), RefusingService)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+        try:
+            with pytest.raises(UnavailableError, match="PermissionDeniedError"):
+                open_store("s3://bucket/prefix").head(at("a"))
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    @pytest.mark.parametrize("url", ["ftp://host/x", "dbfs:/x", "http://host/x", "memory:///", " file:x", "", "data/x"])
+    def test_names_a_scheme_that_it_does_not_know(self, url: str) -> None:
+        scheme = url.split(":")[0] if ":" in url else ""
+
+        with pytest.raises(InvalidParameterError, match=f"has the scheme '{scheme}'"):
+            open_store(url)
+
+    @pytest.mark.parametrize(
+        "url",
+        ["file:x", "file://host/x", "file://", "s3:bucket", "s3:///x", "s3://b/k?x=/../..", "s3://b/#/../x", "az://"],
+    )
+    def test_says_which_form_a_url_must_have(self, url: str) -> None:
+        with pytest.raises(InvalidParameterError, match="must have the form"):
+            open_store(url)
+
+    @pytest.mark.parametrize("url", ["s3://bucket/a/../b", "gs://bucket//a", "s3://bucket/%2e%2e"])
+    def test_refuses_a_prefix_that_leads_out(self, url: str) -> None:
+        with pytest.raises(InvalidParameterError, match="Invalid path"):
+            open_store(url)
+
+    def test_repeats_no_password(self) -> None:
+        with pytest.raises(InvalidParameterError) as caught:
+            open_store("s3://key:hunter2@bucket/x")
+
+        assert "hunter2" not in str(caught.value)
+
+
+class TestGuessContentType:
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("train.py", "text/plain"),
+            ("conda.YAML", "text/plain"),
+            ("model/MLmodel", "text/plain"),
+            ("app.js", "text/plain"),
+            ("notes.txt", "text/plain"),
+            ("README", "text/plain"),
+            ("README.md", "text/markdown"),
+            ("data.csv", "text/csv"),
+            ("config.json", "application/json"),
+            ("plot.png", "image/png"),
+            ("plot.webp", "image/webp"),
+            ("report.html", "text/html"),
+            ("logo.svg", "image/svg+xml"),
+            ("data.csv.gz", "application/octet-stream"),
+            ("model.pkl", "application/octet-stream"),
+            ("weights", "application/octet-stream"),
+            ("py", "application/octet-stream"),
+            ("", "application/octet-stream"),
+        ],
+    )
+    def test_goes_by_the_name(self, name: str, expected: str) -> None:
+        assert guess_content_type(name) == expected
+
+
+class TestParseRange:
+    @pytest.mark.parametrize(
+        ("header", "expected"),
+        [
+            ("bytes=0-0", (0, 1)),
+            ("bytes=0-499", (0, 500)),
+            ("bytes=500-", (500, 1000)),
+            ("bytes=999-999", (999, 1000)),
+            ("bytes=900-99999999999999999999999999", (900, 1000)),
+            ("bytes=-1", (999, 1000)),
+            ("bytes=-5000", (0, 1000)),
+            ("Bytes= 1-2 ", (1, 3)),
+        ],
+    )
+    def test_reads_one_range(self, header: str, expected: tuple[int, int]) -> None:
+        assert parse_range(header, 1000) == expected
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            None,
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=5-2",
+            "bytes=a-b",
+            "bytes=+1-2",
+            "bytes=1-2-3",
+            "bytes=٣-٤",
+            "bytes=0-1,5-6",
+            "items=0-1",
+            "bytes=" + "9" * 5000 + "-",
+        ],
+    )
+    def test_ignores_what_it_need_not_honour(self, header: str | None) -> None:
+        assert parse_range(header, 1000) is None
+
+    @pytest.mark.parametrize(
+        ("header", "size"), [("bytes=1000-", 1000), ("bytes=1000-2000", 1000), ("bytes=-0", 1000), ("bytes=0-", 0)]
+    )
+    def test_refuses_a_range_outside_the_file(self, header: str, size: int) -> None:
+        with pytest.raises(RangeNotSatisfiableError) as caught:
+            parse_range(header, size)
+
+        assert caught.value.size_bytes == size
+
+    def test_sends_an_empty_file_whole_for_any_suffix(self) -> None:
+        assert parse_range("bytes=-5", 0) is None

@@ -1,0 +1,212 @@
+"""What every MLflow route shares: who asks, which workspace, a typed body, and errors in MLflow's JSON."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import structlog
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException, MethodNotAllowed
+from rest_framework.request import Request as DrfRequest
+from rest_framework.views import APIView
+
+from tracking.core import errors, json
+from tracking.core.clock import utc_now
+from tracking.identity.models import User
+from tracking.identity.queries import Credential, credential_by_token
+from tracking.workspaces import access
+from tracking.workspaces.models import Workspace
+from tracking.workspaces.types import DEFAULT_NAME, Permission
+
+MAX_BODY_BYTES = 1_000_000
+RETRY_AFTER_S = 1
+WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
+Body = TypeVar("Body", bound=json.Request)
+log = structlog.get_logger(__name__)
+
+STATUS_AND_CODE: Mapping[type[errors.TrackingError], tuple[int, str]] = {
+    errors.InvalidParameterError: (400, "INVALID_PARAMETER_VALUE"),
+    errors.AlreadyExistsError: (400, "RESOURCE_ALREADY_EXISTS"),
+    errors.InvalidStateError: (400, "INVALID_STATE"),
+    errors.UnauthenticatedError: (401, "UNAUTHENTICATED"),
+    errors.PermissionDeniedError: (403, "PERMISSION_DENIED"),
+    errors.NotFoundError: (404, "RESOURCE_DOES_NOT_EXIST"),
+    errors.ConflictError: (409, "RESOURCE_CONFLICT"),
+    errors.TooLargeError: (413, "INVALID_PARAMETER_VALUE"),
+    errors.NotImplementedHereError: (501, "NOT_IMPLEMENTED"),
+    errors.UnavailableError: (503, "TEMPORARILY_UNAVAILABLE"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authorised request: the raw one, who asks, in which workspace, and when."""
+
+    request: HttpRequest
+    credential: Credential
+    workspace: Workspace
+    now: datetime
+
+    @property
+    def user(self) -> User:
+        return self.credential.user
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[Body]):
+    """A function of this API with the kind of body it takes (None: it reads the request itself)."""
+
+    function: Callable[..., object]
+    body: type[Body] | None
+    max_body_bytes: int
+
+
+def endpoint(
+    body: type[Body] | None, *, max_body_bytes: int = MAX_BODY_BYTES
+) -> Callable[[Callable[..., object]], Endpoint[Body]]:
+    """Turn ``function(call, body, **path)`` into an endpoint; what it returns is sent as JSON, a response as it is."""
+    return lambda function: Endpoint(function, body, max_body_bytes)
+
+
+class TokenAuthentication(BaseAuthentication):
+    """A token: as the password of HTTP Basic (any user name), or as Bearer."""
+
+    def authenticate(self, request: DrfRequest) -> tuple[User, Credential]:
+        """Return who asks. :raises UnauthenticatedError: unless a valid token came with the request."""
+        scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                _, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                raise errors.UnauthenticatedError("The Authorization header is not valid HTTP Basic.") from None
+        elif scheme.lower() == "bearer":
+            token = rest.strip()
+        else:
+            raise errors.UnauthenticatedError(
+                "A token is needed: put it into the tracking URI (http://user:TOKEN@host/w/workspace) or into "
+                "MLFLOW_TRACKING_TOKEN. `manage.py tracking_uri` and the workspace's page in the portal make one."
+            )
+        credential = credential_by_token(text=token, now=utc_now())
+        return credential.user, credential
+
+    def authenticate_header(self, request: DrfRequest) -> str:
+        """Return the scheme that a 401 names."""
+        return 'Basic realm="mlportal"'
+
+
+class MlflowView(APIView):
+    """One path of the API: an endpoint and the permission it needs for each method."""
+
+    endpoints: Mapping[str, tuple[Endpoint[Any], Permission]] = {}
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        return list(self.endpoints)
+
+    def initial(self, request: DrfRequest, *args: object, **kwargs: object) -> None:
+        """Authenticate; what is permitted is asked with the workspace."""
+        self.perform_authentication(request)
+
+    def finalize_response(
+        self, request: DrfRequest, response: HttpResponseBase, *args: object, **kwargs: object
+    ) -> HttpResponseBase:
+        """Leave the response as it is: there is nothing to negotiate."""
+        return response
+
+    def run(self, request: DrfRequest, workspace: str | None = None, **path: str) -> HttpResponseBase:
+        """Authorise, read the body, call the endpoint, answer."""
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        if method not in self.endpoints:
+            raise MethodNotAllowed(method)
+        called, need = self.endpoints[method]
+        raw, credential = request._request, request.auth
+        call = Call(
+            request=raw,
+            credential=credential,
+            workspace=access.require(credential=credential, workspace=_workspace_name(raw, workspace), need=need),
+            now=utc_now(),
+        )
+        if called.body is not None:
+            answer = called.function(call, _read(raw, called.body, called.max_body_bytes), **path)
+        else:
+            answer = called.function(call, **path)
+        return answer if isinstance(answer, HttpResponseBase) else json_response(answer)
+
+    get = post = put = patch = delete = head = options = run  # type: ignore[assignment]
+
+
+def json_response(value: object, *, status: int = 200) -> HttpResponse:
+    """Return ``value`` as JSON."""
+    return HttpResponse(msgspec.json.encode(value), content_type="application/json", status=status)
+
+
+def error_response(*, status: int, code: str, message: str) -> HttpResponse:
+    """Return an error as MLflow writes it."""
+    response = json_response({"error_code": code, "message": message}, status=status)
+    if status == 401:
+        response["WWW-Authenticate"] = 'Basic realm="mlportal"'
+    if status in (429, 503):
+        response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def answer_exception(error: Exception, context: Mapping[str, object]) -> HttpResponse:
+    """Answer what an endpoint raised; the way from a room's words to HTTP."""
+    if isinstance(error, errors.TrackingError):
+        status, code = next(answer for kind, answer in STATUS_AND_CODE.items() if isinstance(error, kind))
+        return error_response(status=status, code=code, message=str(error))
+    if isinstance(error, MethodNotAllowed):
+        return error_response(status=405, code="ENDPOINT_NOT_FOUND", message=str(error.detail))
+    if isinstance(error, APIException):
+        return error_response(status=error.status_code, code="BAD_REQUEST", message=str(error.detail))
+    if isinstance(error, OperationalError | InterfaceError):
+        log.warning("database_unavailable", exc_info=error)
+        return error_response(
+            status=503, code="TEMPORARILY_UNAVAILABLE", message="The database cannot take the request now. Try again."
+        )
+    log.error("endpoint_failed", exc_info=error)
+    what = "a value the database refuses" if isinstance(error, DataError) else "an unexpected error"
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "unknown")
+    return error_response(
+        status=500, code="INTERNAL_ERROR", message=f"The server met {what}; its log has request {request_id}."
+    )
+
+
+def _workspace_name(request: HttpRequest, in_path: str | None) -> str:
+    in_header = request.headers.get(WORKSPACE_HEADER, "").strip()
+    if in_path and in_header and in_path != in_header:
+        raise errors.InvalidParameterError(
+            f"The tracking URI names workspace {in_path!r} and the header {WORKSPACE_HEADER} names {in_header[:80]!r}."
+        )
+    return in_path or in_header or DEFAULT_NAME
+
+
+def _read(request: HttpRequest, kind: type[Body], most: int) -> Body:
+    if request.method in ("GET", "HEAD"):
+        return json.convert(_query_fields(request.GET, kind), kind)
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise errors.InvalidParameterError("Send the body with a Content-Length, not in chunks.")
+    if length.isdigit() and int(length) > most:
+        raise errors.TooLargeError(f"The body has {length} bytes; this endpoint takes {most}. Send it in parts.")
+    if request.headers.get("Content-Encoding"):
+        raise errors.InvalidParameterError("Send the body without Content-Encoding.")
+    body = request.read(int(length)) if length.isdigit() else b""
+    if length.isdigit() and len(body) != int(length):
+        raise errors.InvalidParameterError(f"The body has {len(body)} of the {length} bytes that Content-Length said.")
+    if body and request.content_type != "application/json":
+        raise errors.InvalidParameterError(
+            f"Bad Request. Content-Type must be one of ['application/json'], it is {request.content_type[:100]!r}."
+        )
+    return json.decode(body, kind)
+
+
+def _query_fields(query: QueryDict, kind: type[json.Request]) -> dict[str, object]:
+    lists = {field.name for field in msgspec.structs.fields(kind) if "list[" in str(field.type)}
+    return {name: query.getlist(name) if name in lists else query[name] for name in query}

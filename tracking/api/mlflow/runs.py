@@ -1,0 +1,365 @@
+"""``runs/…``"""
+
+import math
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from tracking.api.base import Call, endpoint
+from tracking.api.mlflow import shapes
+from tracking.api.mlflow.messages import LIFECYCLES, KeyValue, RunNamed, moment, page_size, pairs, word
+from tracking.core.clock import EPOCH
+from tracking.core.errors import InvalidParameterError
+from tracking.core.json import Int64, Request, decode
+from tracking.metrics.queries import series_by_run
+from tracking.metrics.services import log_batch as log_batch_on_run
+from tracking.metrics.services import log_metric as log_metric_on_run
+from tracking.metrics.types import Metric
+from tracking.registry.queries import model_links_by_run
+from tracking.registry.services import log_batch_on_models, log_inputs as log_inputs_of_run, log_outputs
+from tracking.registry.types import ModelMetric
+from tracking.runs import queries, services
+from tracking.runs.models import Run
+from tracking.runs.types import DatasetLogged, Lifecycle, Pair, RunRow, RunStatus
+
+STATUSES = tuple(RunStatus)
+LOG_MODEL_HISTORY_TAG = "mlflow.log-model.history"
+MAX_INPUTS = 1_000
+MAX_INPUTS_BYTES = 32 * 1024 * 1024  # one dataset's profile alone may have 16 MiB
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+SPECIAL_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+class CreateRun(Request):
+    """runs/create"""
+
+    experiment_id: str
+    user_id: str | None = None
+    run_name: str | None = None
+    start_time: Int64 | None = None
+    tags: list[KeyValue] | None = None
+
+
+class UpdateRun(RunNamed):
+    """runs/update"""
+
+    status: str | int | None = None
+    end_time: Int64 | None = None
+    run_name: str | None = None
+
+
+class SearchRuns(Request):
+    """runs/search"""
+
+    experiment_ids: list[str] | None = None
+    filter: str | None = None
+    run_view_type: str | int | None = None
+    max_results: Int64 | None = None
+    order_by: list[str] | None = None
+    page_token: str | None = None
+
+
+class MetricSent(Request):
+    """One metric of a batch."""
+
+    key: str
+    value: float | str
+    timestamp: Int64
+    step: Int64 | None = None
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+    run_id: str | None = None
+
+
+class LogMetric(RunNamed, kw_only=True):
+    """runs/log-metric"""
+
+    key: str
+    value: float | str
+    timestamp: Int64
+    step: Int64 | None = None
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+
+
+class LogBatch(Request):
+    """runs/log-batch"""
+
+    run_id: str
+    metrics: list[MetricSent] | None = None
+    params: list[KeyValue] | None = None
+    tags: list[KeyValue] | None = None
+
+
+class KeyValueOnRun(RunNamed, kw_only=True):
+    """runs/log-parameter, set-tag"""
+
+    key: str
+    value: str | None = None
+
+
+class DeleteTag(RunNamed, kw_only=True):
+    """runs/delete-tag"""
+
+    key: str
+
+
+class DatasetSent(Request):
+    """A dataset of log-inputs."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+class DatasetInputSent(Request):
+    """A dataset of log-inputs with its tags."""
+
+    dataset: DatasetSent
+    tags: list[KeyValue] | None = None
+
+
+class ModelInputSent(Request):
+    """A logged model that a run uses."""
+
+    model_id: str
+
+
+class ModelOutputSent(Request):
+    """A logged model that a run made."""
+
+    model_id: str
+    step: Int64 | None = None
+
+
+class LogInputs(Request):
+    """runs/log-inputs"""
+
+    run_id: str
+    datasets: list[DatasetInputSent] | None = None
+    models: list[ModelInputSent] | None = None
+
+
+class LogOutputs(Request):
+    """runs/outputs"""
+
+    run_id: str
+    models: list[ModelOutputSent] | None = None
+
+
+class LogModel(RunNamed, kw_only=True):
+    """runs/log-model"""
+
+    model_json: str
+
+
+class ModelJson(Request):
+    """What runs/log-model needs of an MLmodel file; the whole is kept."""
+
+    artifact_path: str
+    utc_time_created: str
+    run_id: str
+
+
+@endpoint(CreateRun)
+def create(call: Call, body: CreateRun) -> object:
+    """Start a run."""
+    run = services.create_run(
+        experiment=queries.get_experiment(workspace=call.workspace, experiment_id=body.experiment_id),
+        name=body.run_name or "",
+        user_name=body.user_id or "",
+        started_at=moment(body.start_time, field="start_time") or EPOCH,
+        tags=pairs(body.tags),
+    )
+    return {"run": _shown([queries.run_row(run)])[0]}
+
+
+@endpoint(RunNamed)
+def get(call: Call, body: RunNamed) -> object:
+    """Return a run, deleted or not."""
+    return {"run": _shown([queries.run_row(_named(call, body.uid))])[0]}
+
+
+@endpoint(SearchRuns)
+def search(call: Call, body: SearchRuns) -> object:
+    """Return a page of runs."""
+    page = queries.search_runs(
+        workspace=call.workspace,
+        experiment_ids=body.experiment_ids or (),
+        filter_text=body.filter or "",
+        order_by=body.order_by or (),
+        lifecycle=word(body.run_view_type, LIFECYCLES) or Lifecycle.ACTIVE,
+        page_token=body.page_token or "",
+        max_results=page_size(body.max_results, default=1000),
+    )
+    return shapes.compact({"runs": _shown(page.rows), "next_page_token": page.next_token})
+
+
+@endpoint(UpdateRun)
+def update(call: Call, body: UpdateRun) -> object:
+    """Change a run's status, end or name."""
+    run = _named(call, body.uid)
+    services.update_run(
+        run=run,
+        status=word(body.status, STATUSES),
+        ended_at=moment(body.end_time, field="end_time"),
+        name=body.run_name or "",
+    )
+    return {"run_info": shapes.run_info(queries.run_row(run))}
+
+
+@endpoint(RunNamed)
+def delete(call: Call, body: RunNamed) -> object:
+    """Delete a run; it can be restored."""
+    services.delete_run(run=_named(call, body.uid), by=call.user, now=call.now)
+    return {}
+
+
+@endpoint(RunNamed)
+def restore(call: Call, body: RunNamed) -> object:
+    """Restore a deleted run."""
+    services.restore_run(run=_named(call, body.uid), by=call.user, now=call.now)
+    return {}
+
+
+@endpoint(LogMetric)
+def log_metric(call: Call, body: LogMetric) -> object:
+    """Log one point of a metric."""
+    run = _named(call, body.uid)
+    metric = Metric(body.key, _value(body.value, "value"), body.timestamp, body.step or 0)
+    if body.model_id:
+        on_model = (body.model_id, _on_model(body, metric, run))
+        log_batch_on_models(run=run, metrics=[metric], params=(), tags=(), model_metrics=[on_model])
+    else:
+        log_metric_on_run(run=run, metric=metric)
+    return {}
+
+
+@endpoint(LogBatch)
+def log_batch(call: Call, body: LogBatch) -> object:
+    """Log metrics, params and tags, all or nothing."""
+    run = _named(call, body.run_id)
+    sent = body.metrics or ()
+    metrics = [
+        Metric(one.key, one.value if type(one.value) is float else _value(one.value, f"metrics[{number}].value"),
+               one.timestamp, one.step or 0)
+        for number, one in enumerate(sent)
+    ]  # fmt: skip
+    on_models = [
+        (one.model_id, _on_model(one, metric, run)) for one, metric in zip(sent, metrics, strict=True) if one.model_id
+    ]
+    params, tags = pairs(body.params), pairs(body.tags)
+    if on_models:
+        log_batch_on_models(run=run, metrics=metrics, params=params, tags=tags, model_metrics=on_models)
+    else:
+        log_batch_on_run(run=run, metrics=metrics, params=params, tags=tags)
+    return {}
+
+
+@endpoint(KeyValueOnRun)
+def log_parameter(call: Call, body: KeyValueOnRun) -> object:
+    """Log a param."""
+    services.log_params(run=_named(call, body.uid), params=[Pair(body.key, body.value or "")])
+    return {}
+
+
+@endpoint(KeyValueOnRun)
+def set_tag(call: Call, body: KeyValueOnRun) -> object:
+    """Set a tag."""
+    services.set_tags(run=_named(call, body.uid), tags=[Pair(body.key, body.value or "")])
+    return {}
+
+
+@endpoint(DeleteTag)
+def delete_tag(call: Call, body: DeleteTag) -> object:
+    """Delete a tag."""
+    services.delete_tag(run=_named(call, body.uid), key=body.key)
+    return {}
+
+
+@endpoint(LogInputs, max_body_bytes=MAX_INPUTS_BYTES)
+def log_inputs(call: Call, body: LogInputs) -> object:
+    """Note which datasets and logged models a run uses."""
+    run = _named(call, body.run_id)
+    if len(body.datasets or ()) > MAX_INPUTS:
+        raise InvalidParameterError(
+            f"A request can log at most {MAX_INPUTS} datasets. Got {len(body.datasets or ())}. Please split them up."
+        )
+    log_inputs_of_run(
+        run=run,
+        datasets=[
+            DatasetLogged(
+                name=one.dataset.name,
+                digest=one.dataset.digest,
+                source_type=one.dataset.source_type,
+                source=one.dataset.source,
+                schema=one.dataset.schema or "",
+                profile=one.dataset.profile or "",
+                tags=tuple(pairs(one.tags)),
+            )
+            for one in body.datasets or ()
+        ],
+        model_uids=[one.model_id for one in body.models or ()],
+    )
+    return {}
+
+
+@endpoint(LogOutputs)
+def outputs(call: Call, body: LogOutputs) -> object:
+    """Note which logged models a run made."""
+    run = _named(call, body.run_id)
+    log_outputs(run=run, models=[(one.model_id, one.step or 0) for one in body.models or ()])
+    return {}
+
+
+@endpoint(LogModel)
+def log_model(call: Call, body: LogModel) -> object:
+    """Note a model file, as clients before MLflow 3 do: appended to the tag mlflow.log-model.history."""
+    run = _named(call, body.uid)
+    model = decode(body.model_json.encode(), ModelJson)
+    if model.run_id != run.uid:
+        raise InvalidParameterError(f"model_json names run {model.run_id[:80]!r}, the request names {run.uid!r}.")
+    services.append_to_tag(run=run, key=LOG_MODEL_HISTORY_TAG, item=msgspec.json.decode(body.model_json))
+    return {}
+
+
+def _named(call: Call, uid: str) -> Run:
+    return queries.get_run(workspace=call.workspace, uid=uid)
+
+
+def _shown(rows: Sequence[RunRow]) -> list[shapes.Json]:
+    pks = [row.pk for row in rows]
+    series, links = series_by_run(run_ids=pks), model_links_by_run(run_ids=pks)
+    return [shapes.run(row, series.get(row.pk, ()), links.get(row.pk)) for row in rows]
+
+
+def _value(given: float | str, field: str) -> float:
+    if isinstance(given, str):
+        if given in SPECIAL_NUMBERS:
+            return SPECIAL_NUMBERS[given]
+        if not NUMBER.fullmatch(given) or not math.isfinite(float(given)):
+            raise InvalidParameterError(
+                f"Invalid value {given[:100]!r} for parameter '{field}' supplied: "
+                "a metric's value is a number, \"NaN\", \"Infinity\" or \"-Infinity\"."
+            )
+    return float(given)
+
+
+def _on_model(sent: LogMetric | MetricSent, metric: Metric, run: Run) -> ModelMetric:
+    return ModelMetric(
+        key=metric.key,
+        value=metric.value,
+        timestamp_ms=metric.timestamp_ms,
+        step=metric.step,
+        run_uid=run.uid,
+        dataset_name=sent.dataset_name or "",
+        dataset_digest=sent.dataset_digest or "",
+    )
+
+

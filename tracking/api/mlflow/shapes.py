@@ -1,0 +1,166 @@
+"""MLflow's messages, made from this server's rows: keys exactly as sent, unset fields and empty lists left out."""
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from tracking.artifacts.queries import URI_SCHEME, run_artifact_uri
+from tracking.artifacts.types import FileInfo
+from tracking.core.clock import to_ms
+from tracking.metrics.types import SeriesRow
+from tracking.registry.types import LoggedModelRow, ModelLinks
+from tracking.runs.types import DatasetLogged, ExperimentRow, Pair, RunRow
+from tracking.workspaces.models import Workspace
+
+Json = Mapping[str, object]
+
+
+def compact(message: Json) -> Json:
+    """Return the message without what protobuf leaves out: None and empty lists."""
+    return {key: value for key, value in message.items() if value is not None and value != []}
+
+
+def number(value: float) -> float | str:
+    """Return a metric's value as MLflow sends it: NaN as text, infinities as the greatest double."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else math.copysign(sys.float_info.max, value)
+
+
+def pairs(found: Iterable[Pair]) -> list[Json]:
+    """Return params or tags."""
+    return [{"key": pair.key, "value": pair.value} for pair in found]
+
+
+def experiment(row: ExperimentRow, workspace: Workspace) -> Json:
+    """Return an Experiment."""
+    return compact(
+        {
+            "experiment_id": str(row.pk),
+            "name": row.name,
+            "artifact_location": f"{URI_SCHEME}{row.pk}",
+            "lifecycle_stage": _stage(row.is_deleted),
+            "creation_time": to_ms(row.created_at),
+            "last_update_time": to_ms(row.updated_at),
+            "tags": pairs(row.tags),
+            "workspace": workspace.name,
+        }
+    )
+
+
+def run(row: RunRow, series: Sequence[SeriesRow], links: ModelLinks | None) -> Json:
+    """Return a Run."""
+    return {
+        "info": run_info(row),
+        "data": compact(
+            {
+                "metrics": [
+                    metric(one.key, one.latest_value, one.latest_timestamp_ms, one.latest_step) for one in series
+                ],
+                "params": pairs(row.params),
+                "tags": pairs(row.tags),
+            }
+        ),
+        "inputs": compact(
+            {
+                "dataset_inputs": [_dataset_input(one) for one in row.datasets],
+                "model_inputs": [{"model_id": uid} for uid in links.inputs] if links else None,
+            }
+        ),
+        "outputs": compact(
+            {"model_outputs": [{"model_id": uid, "step": step} for uid, step in links.outputs] if links else None}
+        ),
+    }
+
+
+def run_info(row: RunRow) -> Json:
+    """Return a RunInfo."""
+    return compact(
+        {
+            "run_id": row.uid,
+            "run_uuid": row.uid,
+            "run_name": row.name,
+            "experiment_id": str(row.experiment_id),
+            "user_id": row.user_name,
+            "status": row.status.value,
+            "start_time": to_ms(row.started_at),
+            "end_time": to_ms(row.ended_at),
+            "artifact_uri": run_artifact_uri(row.experiment_id, row.uid),
+            "lifecycle_stage": _stage(row.is_deleted),
+        }
+    )
+
+
+def metric(key: str, value: float, timestamp_ms: int, step: int) -> Json:
+    """Return a Metric."""
+    return {"key": key, "value": number(value), "timestamp": timestamp_ms, "step": step}
+
+
+def logged_model(row: LoggedModelRow) -> Json:
+    """Return a LoggedModel."""
+    return {
+        "info": compact(
+            {
+                "model_id": row.uid,
+                "experiment_id": str(row.experiment_id),
+                "name": row.name,
+                "creation_timestamp_ms": to_ms(row.created_at),
+                "last_updated_timestamp_ms": to_ms(row.updated_at),
+                "artifact_uri": f"{URI_SCHEME}{row.experiment_id}/models/{row.uid}/artifacts",
+                "status": row.status.value,
+                "model_type": row.model_type or None,
+                "source_run_id": row.source_run_uid or None,
+                "tags": pairs(row.tags),
+            }
+        ),
+        "data": compact(
+            {
+                "params": pairs(row.params),
+                "metrics": [
+                    compact(
+                        {
+                            **metric(one.key, one.value, one.timestamp_ms, one.step),
+                            "dataset_name": one.dataset_name or None,
+                            "dataset_digest": one.dataset_digest or None,
+                            "model_id": row.uid,
+                            "run_id": one.run_uid,
+                        }
+                    )
+                    for one in row.metrics
+                ],
+            }
+        ),
+    }
+
+
+def file_info(info: FileInfo, *, below: str = "") -> Json:
+    """Return a FileInfo; ``below`` is put before its name."""
+    path = f"{below}/{info.path}" if below else info.path
+    return compact({"path": path, "is_dir": info.is_dir, "file_size": info.size_bytes})
+
+
+def workspace(found: Workspace) -> Json:
+    """Return a Workspace."""
+    return compact({"name": found.name, "description": found.description or None})
+
+
+def _dataset_input(given: DatasetLogged) -> Json:
+    return compact(
+        {
+            "tags": pairs(given.tags),
+            "dataset": compact(
+                {
+                    "name": given.name,
+                    "digest": given.digest,
+                    "source_type": given.source_type,
+                    "source": given.source,
+                    "schema": given.schema or None,
+                    "profile": given.profile or None,
+                }
+            ),
+        }
+    )
+
+
+def _stage(is_deleted: bool) -> str:
+    return "deleted" if is_deleted else "active"

@@ -1,0 +1,37 @@
+"""Changes to artifacts."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from tracking.artifacts.paths import ArtifactPath
+from tracking.artifacts.queries import stored_path, the_store
+from tracking.artifacts.types import ObjectHead
+from tracking.core.errors import InvalidParameterError
+from tracking.workspaces.models import Workspace
+
+ABANDONED_AFTER = timedelta(hours=24)
+
+
+def put_file(
+    *, workspace: Workspace, path: ArtifactPath, chunks: Iterable[bytes], size_bytes: int | None
+) -> ObjectHead:
+    """Store a file, whole or not at all; a present one is replaced. The caller has authorised the path.
+
+    :raises InvalidParameterError: if fewer or more than ``size_bytes`` bytes came, or a folder stands in the way.
+    """
+    return the_store().put(stored_path(workspace, path), chunks, size_bytes=size_bytes)
+
+
+def delete_files(*, workspace: Workspace, path: ArtifactPath) -> int:
+    """Delete a file or a folder with all in it, return the bytes freed; one that does not exist frees 0.
+
+    :raises InvalidParameterError: if the path names the whole workspace.
+    """
+    if path.is_root:
+        raise InvalidParameterError("Invalid path: it names the whole artifact store of the workspace.")
+    return the_store().delete(stored_path(workspace, path))
+
+
+def sweep_partials(*, now: datetime) -> int:
+    """Remove what uploads left that died a day ago or earlier; return how many."""
+    return the_store().sweep_partials(older_than=ABANDONED_AFTER, now=now)

@@ -1,0 +1,44 @@
+"""The text of a token: ``mlp_`` + 40 random base-62 digits (238 bits) + 6 digits of CRC-32 over what precedes them.
+
+The prefix lets scanners find a leaked token; the checksum lets the server refuse a mistyped one without asking the
+database (the scheme GitHub published for its tokens in 2021).
+"""
+
+import hashlib
+import secrets
+import string
+import zlib
+
+PREFIX = "mlp_"
+DIGITS = string.digits + string.ascii_letters
+RANDOM_LENGTH, CHECK_LENGTH = 40, 6
+
+
+def new_secret() -> str:
+    """Return a fresh token text."""
+    body = PREFIX + "".join(secrets.choice(DIGITS) for _ in range(RANDOM_LENGTH))
+    return body + _checksum(body)
+
+
+def is_well_formed(text: str) -> bool:
+    """Tell whether ``text`` could be one of our tokens."""
+    body, check = text[:-CHECK_LENGTH], text[-CHECK_LENGTH:]
+    return (
+        text.isascii()
+        and text.startswith(PREFIX)
+        and len(text) == len(PREFIX) + RANDOM_LENGTH + CHECK_LENGTH
+        and secrets.compare_digest(check, _checksum(body))
+    )
+
+
+def digest_of(text: str) -> bytes:
+    """Return the 32 bytes that the database keeps. The text has 238 random bits, so that a plain SHA-256 is enough."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _checksum(body: str) -> str:
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(CHECK_LENGTH):
+        number, digit = divmod(number, len(DIGITS))
+        digits = DIGITS[digit] + digits
+    return digits

@@ -1,0 +1,29 @@
+"""What our commands share: an error is one sentence on stderr and exit status 1."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, ProgrammingError
+
+from portal.env import SettingError
+from tracking.core.errors import TrackingError
+
+
+class PortalCommand(BaseCommand):
+    """A command whose errors are for the person who typed it."""
+
+    # The checks import every view; `make test` and the web process run them.
+    requires_system_checks: list[str] = []  # noqa: RUF012  (as Django declares it)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command.
+
+        :raises CommandError: for what the user or the database did wrong.
+        """
+        try:
+            return super().execute(*args, **options)
+        except (SettingError, TrackingError) as error:
+            raise CommandError(str(error)) from None
+        except (OperationalError, ProgrammingError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise CommandError(f"The database cannot be used ({reason}). `make run` prepares it.") from None

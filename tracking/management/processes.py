@@ -1,0 +1,64 @@
+"""What a portal consists of: the web server and the worker, as command lines, and whether it answers."""
+
+import http.client
+import socket
+import sys
+from urllib.parse import urlsplit
+
+from portal.env import BASE_DIR, Env, SettingError
+from tracking.management.supervisor import Program
+
+HEALTH_TIMEOUT_S = 2
+
+
+def web_program(env: Env) -> Program:
+    """Return the web server. Which one it is, is known here and nowhere else."""
+    command = [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", env.host, "--port", str(env.port)),
+        *("--workers", str(env.web_processes), "--blocking-threads", str(env.web_threads)),
+        *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "8"),
+        *("--log-level", "warning", "portal.wsgi:application"),
+    ]
+    return Program("web", command, BASE_DIR)
+
+
+def worker_program(env: Env) -> Program:
+    """Return the Celery worker, which also keeps the timetable: one process does the work of a small installation."""
+    command = [
+        *(sys.executable, "-m", "celery", "--quiet", "--app", "portal.celery", "worker", "--pool", "solo"),
+        *("--beat", "--schedule", str(env.data_dir / "queue" / "timetable")),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", env.log_level),
+    ]
+    return Program("worker", command, BASE_DIR)
+
+
+def check_port(env: Env) -> None:
+    """Make sure that the web server can listen.
+
+    :raises SettingError: if the port is in use, or not for this user.
+    """
+    try:
+        socket.create_server((env.host, env.port), family=_family(env.host)).close()
+    except OSError as error:
+        raise SettingError(
+            f"Cannot listen on {env.host} port {env.port}: {error.strerror or error}. Stop what uses it, or set "
+            "PORTAL_PORT to another port."
+        ) from None
+
+
+def is_healthy(env: Env) -> bool:
+    """Tell whether the web server answers /health."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(env.host, env.host)  # noqa: S104  (compared, not bound)
+    connection = http.client.HTTPConnection(host, env.port, timeout=HEALTH_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health", headers={"Host": urlsplit(env.url).netloc})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

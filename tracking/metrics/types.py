@@ -1,0 +1,38 @@
+"""Words about metrics, and MLflow's limits on them."""
+
+from dataclasses import dataclass
+
+MAX_BATCH_METRICS = 1_000
+MAX_BATCH_PARAMS = 100
+MAX_BATCH_TAGS = 100
+MAX_BATCH_ENTITIES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One point of a metric series. ``timestamp_ms``: milliseconds since 1970; ``value`` may be NaN or infinite."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """What is known of a metric series without reading its points.
+
+    ``latest`` follows MLflow's rule (the maximum of step, timestamp, value). ``min_value`` and ``max_value`` leave NaN
+    out and are None when there is nothing else. ``received``: points that arrived, re-sent ones counted again.
+    """
+
+    run_id: int
+    key: str
+    latest_value: float
+    latest_timestamp_ms: int
+    latest_step: int
+    min_value: float | None
+    max_value: float | None
+    first_step: int
+    last_step: int
+    received: int

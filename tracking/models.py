@@ -1,0 +1,41 @@
+"""Every table, brought together for Django; nothing else imports this module."""
+
+from tracking.audit.models import AuditEvent
+from tracking.identity.models import AccessToken, SignInLink, User
+from tracking.metrics.models import MetricSegment, MetricSeries
+from tracking.registry.models import (
+    LoggedModel,
+    LoggedModelMetric,
+    LoggedModelParam,
+    LoggedModelTag,
+    RunModelInput,
+    RunModelOutput,
+)
+from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+
+__all__ = [
+    "AccessToken",
+    "AuditEvent",
+    "Dataset",
+    "DatasetInput",
+    "Experiment",
+    "ExperimentTag",
+    "Key",
+    "LoggedModel",
+    "LoggedModelMetric",
+    "LoggedModelParam",
+    "LoggedModelTag",
+    "MetricSegment",
+    "MetricSeries",
+    "Param",
+    "ResourceGroup",
+    "RoleAssignment",
+    "Run",
+    "RunModelInput",
+    "RunModelOutput",
+    "RunTag",
+    "SignInLink",
+    "User",
+    "Workspace",
+]

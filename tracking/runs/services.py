@@ -1,0 +1,378 @@
+"""Changes to experiments and runs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from tracking.audit.services import record
+from tracking.core.errors import AlreadyExistsError, InvalidParameterError, InvalidStateError, NotFoundError
+from tracking.core.ids import new_run_name, new_run_uid
+from tracking.identity.models import User
+from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.runs.rules import check_distinct, check_key, check_length, missing
+from tracking.runs.types import (
+    DEFAULT_EXPERIMENT_NAME,
+    MAX_EXPERIMENT_NAME,
+    MAX_EXPERIMENT_TAG_VALUE,
+    MAX_PARAM_VALUE,
+    MAX_RUN_NAME,
+    MAX_RUN_TAG_VALUE,
+    RUN_NAME_TAG,
+    DatasetLogged,
+    KeyKind,
+    Pair,
+    RunStatus,
+)
+from tracking.workspaces.models import Workspace
+
+# ---- experiments ---------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def create_experiment(
+    *, workspace: Workspace, name: str, tags: Sequence[Pair] = (), is_default: bool = False, by: User | None, now: datetime
+) -> Experiment:
+    """Create an experiment. ``by`` None: the installation itself.
+
+    :raises AlreadyExistsError: if the workspace has one of this name, deleted or not.
+    """
+    _check_experiment_name(name)
+    _check_experiment_tags(tags)
+    experiment = Experiment(workspace=workspace, name=name, is_default=is_default, created_at=now, updated_at=now)
+    _save_named(experiment)
+    ExperimentTag.objects.bulk_create(ExperimentTag(experiment=experiment, key=t.key, value=t.value) for t in tags)
+    record(by=by, verb="experiment.create", target=f"{workspace.name}/{experiment.pk} {name}", at=now)
+    return experiment
+
+
+def create_default_experiment(*, workspace: Workspace, by: User | None, now: datetime) -> Experiment:
+    """Create the experiment that scripts use which never name one; its id is also "0" in this workspace."""
+    return create_experiment(workspace=workspace, name=DEFAULT_EXPERIMENT_NAME, is_default=True, by=by, now=now)
+
+
+@transaction.atomic
+def rename_experiment(*, experiment: Experiment, name: str, by: User, now: datetime) -> None:
+    """Give an active experiment another name.
+
+    :raises InvalidStateError: if it is deleted.
+    :raises AlreadyExistsError: if the name is taken.
+    """
+    _check_experiment_name(name)
+    if experiment.deleted_at is not None:
+        raise InvalidStateError("Cannot rename a non-active experiment.")
+    experiment.name, experiment.updated_at = name, now
+    _save_named(experiment)
+    record(by=by, verb="experiment.rename", target=f"{experiment.pk} {name}", at=now)
+
+
+@transaction.atomic
+def delete_experiment(*, experiment: Experiment, by: User, now: datetime) -> None:
+    """Delete an experiment and all its runs; both can be restored.
+
+    :raises NotFoundError: if it is deleted already.
+    """
+    if not Experiment.objects.filter(pk=experiment.pk, deleted_at=None).update(deleted_at=now, updated_at=now):
+        raise NotFoundError(f"No active Experiment with id={experiment.pk} exists")
+    Run.objects.filter(experiment=experiment, deleted_at=None).update(deleted_at=now)
+    record(by=by, verb="experiment.delete", target=f"{experiment.pk} {experiment.name}", at=now)
+
+
+@transaction.atomic
+def restore_experiment(*, experiment: Experiment, by: User, now: datetime) -> None:
+    """Restore an experiment and all its runs, also those that were deleted one by one before (as MLflow does).
+
+    :raises NotFoundError: if it is active.
+    """
+    if not Experiment.objects.filter(pk=experiment.pk, deleted_at__isnull=False).update(deleted_at=None, updated_at=now):
+        raise NotFoundError(f"No deleted Experiment with id={experiment.pk} exists")
+    Run.objects.filter(experiment=experiment, deleted_at__isnull=False).update(deleted_at=None)
+    record(by=by, verb="experiment.restore", target=f"{experiment.pk} {experiment.name}", at=now)
+
+
+@transaction.atomic
+def set_experiment_tag(*, experiment: Experiment, tag: Pair, now: datetime) -> None:
+    """Set a tag of an active experiment."""
+    check_active_experiment(experiment)
+    _check_experiment_tags([tag])
+    ExperimentTag.objects.update_or_create(experiment=experiment, key=tag.key, defaults={"value": tag.value})
+    Experiment.objects.filter(pk=experiment.pk).update(updated_at=now)
+
+
+@transaction.atomic
+def delete_experiment_tag(*, experiment: Experiment, key: str, now: datetime) -> None:
+    """Delete a tag of an active experiment.
+
+    :raises NotFoundError: if it has no such tag.
+    """
+    check_active_experiment(experiment)
+    if not ExperimentTag.objects.filter(experiment=experiment, key=key).delete()[0]:
+        raise NotFoundError(f"No tag with name: {key} in experiment with id {experiment.pk}")
+    Experiment.objects.filter(pk=experiment.pk).update(updated_at=now)
+
+
+# ---- runs ----------------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def create_run(
+    *, experiment: Experiment, name: str, user_name: str, started_at: datetime, tags: Sequence[Pair]
+) -> Run:
+    """Start a run. Its name and the tag mlflow.runName mirror each other; without either the server invents one.
+
+    :raises InvalidParameterError: if both are given and differ.
+    """
+    check_active_experiment(experiment)
+    check_distinct(tags, field="tag")
+    tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
+    if name and tagged and name != tagged:
+        raise InvalidParameterError(
+            f"Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values: "
+            f"run_name={name!r}, mlflow.runName={tagged!r}."
+        )
+    name = name or tagged or new_run_name()
+    check_length(name, field="run_name", most=MAX_RUN_NAME)
+    check_length(user_name, field="user_id", most=256)
+    run = Run.objects.create(
+        uid=new_run_uid(),
+        workspace_id=experiment.workspace_id,
+        experiment=experiment,
+        name=name,
+        user_name=user_name,
+        status=RunStatus.RUNNING,
+        started_at=started_at,
+    )
+    store_tags(run=run, tags=[*(tag for tag in tags if tag.key != RUN_NAME_TAG), Pair(RUN_NAME_TAG, name)])
+    return run
+
+
+@transaction.atomic
+def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None, name: str) -> None:
+    """Change what is given of an active run: status, end, name (empty: unchanged)."""
+    check_active_run(run)
+    check_length(name, field="run_name", most=MAX_RUN_NAME)
+    run.status = status or run.status
+    run.ended_at = ended_at or run.ended_at
+    run.name = name or run.name
+    run.save(update_fields=["status", "ended_at", "name"])
+    if name:
+        store_tags(run=run, tags=[Pair(RUN_NAME_TAG, name)])
+
+
+@transaction.atomic
+def delete_run(*, run: Run, by: User, now: datetime) -> None:
+    """Delete a run; it can be restored. Deleting a deleted one changes nothing."""
+    if Run.objects.filter(pk=run.pk, deleted_at=None).update(deleted_at=now):
+        record(by=by, verb="run.delete", target=run.uid, at=now)
+
+
+@transaction.atomic
+def restore_run(*, run: Run, by: User, now: datetime) -> None:
+    """Restore a deleted run. Restoring an active one changes nothing."""
+    if Run.objects.filter(pk=run.pk, deleted_at__isnull=False).update(deleted_at=None):
+        record(by=by, verb="run.restore", target=run.uid, at=now)
+
+
+def check_active_run(run: Run) -> None:
+    """Refuse a change of a deleted run.
+
+    :raises InvalidParameterError: with MLflow's words.
+    """
+    if run.deleted_at is not None:
+        raise InvalidParameterError(f"The run {run.uid} must be in the 'active' state. Current state is deleted.")
+
+
+# ---- what a run carries --------------------------------------------------------------------------------------------
+
+
+def intern_keys(*, experiment_id: int, kind: KeyKind, names: Sequence[str]) -> dict[str, int]:
+    """Return the number of each name, making those that are new. One query, three when some are new."""
+    known = _key_ids(experiment_id, kind, names)
+    new = [name for name in dict.fromkeys(names) if name not in known]
+    if new:
+        Key.objects.bulk_create(
+            (Key(experiment_id=experiment_id, kind=kind, name=name) for name in new), ignore_conflicts=True
+        )
+        known |= _key_ids(experiment_id, kind, new)
+    return known
+
+
+@transaction.atomic
+def log_params(*, run: Run, params: Sequence[Pair]) -> None:
+    """Log params of an active run; the same value again changes nothing, a longer one is cut. Four queries at most.
+
+    :raises InvalidParameterError: if a param was logged with another value, or is given twice.
+    """
+    check_active_run(run)
+    check_distinct(params, field="param")
+    for number, param in enumerate(params):
+        check_key(param.key, field=f"params[{number}].name")
+    if not params:
+        return
+    keys = intern_keys(experiment_id=run.experiment_id, kind=KeyKind.PARAM, names=[param.key for param in params])
+    wanted = {keys[param.key]: replace(param, value=param.value[:MAX_PARAM_VALUE]) for param in params}
+    Param.objects.bulk_create(
+        (Param(run=run, key_id=key_id, value=param.value) for key_id, param in wanted.items()), ignore_conflicts=True
+    )
+    stored = Param.objects.filter(run=run, key__in=list(wanted)).values_list("key_id", "value")
+    for key_id, value in stored:
+        if value != wanted[key_id].value:
+            raise InvalidParameterError(
+                f"Changing param values is not allowed. Param with key='{wanted[key_id].key}' was already logged with "
+                f"value='{value}' for run ID='{run.uid}'. Attempted logging new value '{wanted[key_id].value}'."
+            )
+
+
+@transaction.atomic
+def set_tags(*, run: Run, tags: Sequence[Pair]) -> None:
+    """Set tags of an active run; the last of two equal keys wins, a longer value is cut. Five queries at most."""
+    check_active_run(run)
+    store_tags(run=run, tags=tags)
+    name = next((tag.value for tag in reversed(tags) if tag.key == RUN_NAME_TAG), "")
+    if name:
+        check_length(name, field=RUN_NAME_TAG, most=MAX_RUN_NAME)
+        Run.objects.filter(pk=run.pk).update(name=name)
+
+
+def store_tags(*, run: Run, tags: Sequence[Pair]) -> None:
+    """Write tags in the caller's transaction. Four queries at most."""
+    for number, tag in enumerate(tags):
+        check_key(tag.key, field=f"tags[{number}].name")
+    if not tags:
+        return
+    keys = intern_keys(experiment_id=run.experiment_id, kind=KeyKind.TAG, names=[tag.key for tag in tags])
+    values = {keys[tag.key]: tag.value[:MAX_RUN_TAG_VALUE] for tag in tags}
+    RunTag.objects.bulk_create(
+        (RunTag(run=run, key_id=key_id, value=value) for key_id, value in values.items()),
+        update_conflicts=True,
+        unique_fields=["run", "key"],
+        update_fields=["value"],
+    )
+
+
+@transaction.atomic
+def append_to_tag(*, run: Run, key: str, item: object) -> None:
+    """Append to the JSON list that a tag of an active run holds; a list that grows too long for a tag is refused.
+
+    :raises InvalidParameterError: if it is, or the tag holds something else.
+    """
+    locked = Run.objects.select_for_update().get(pk=run.pk)
+    check_active_run(locked)
+    held = RunTag.objects.filter(run=run, key__name=key).values_list("value", flat=True).first()
+    try:
+        items = json.loads(held or "[]")
+    except json.JSONDecodeError:
+        items = None
+    if not isinstance(items, list):
+        raise InvalidParameterError(f"Tag {key!r} of run {run.uid} does not hold a JSON list.")
+    text = json.dumps([*items, item])
+    check_length(text, field=key, most=MAX_RUN_TAG_VALUE)
+    store_tags(run=run, tags=[Pair(key, text)])
+
+
+@transaction.atomic
+def delete_tag(*, run: Run, key: str) -> None:
+    """Delete a tag of an active run.
+
+    :raises NotFoundError: if it has no such tag.
+    """
+    check_active_run(run)
+    if not RunTag.objects.filter(run=run, key__name=key).delete()[0]:
+        raise NotFoundError(f"No tag with name: {key} in run with id {run.uid}")
+
+
+@transaction.atomic
+def log_datasets(*, run: Run, datasets: Sequence[DatasetLogged]) -> None:
+    """Note which datasets a run uses; the same one again changes nothing. Three queries."""
+    check_active_run(run)
+    for number, given in enumerate(datasets):
+        _check_dataset(given, number)
+    if not datasets:
+        return
+    Dataset.objects.bulk_create(
+        (
+            Dataset(
+                experiment_id=run.experiment_id,
+                name=given.name,
+                digest=given.digest,
+                source_type=given.source_type,
+                source=given.source,
+                schema=given.schema,
+                profile=given.profile,
+            )
+            for given in datasets
+        ),
+        ignore_conflicts=True,
+    )
+    stored = Dataset.objects.filter(experiment=run.experiment_id, name__in=[given.name for given in datasets])
+    by_identity = {(row.name, row.digest): row.pk for row in stored.only("name", "digest")}
+    DatasetInput.objects.bulk_create(
+        (
+            DatasetInput(
+                run=run,
+                dataset_id=by_identity[given.name, given.digest],
+                context=given.context,
+                tags=[{"key": tag.key, "value": tag.value} for tag in given.tags],
+            )
+            for given in datasets
+        ),
+        ignore_conflicts=True,
+    )
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def _save_named(experiment: Experiment) -> None:
+    try:
+        with transaction.atomic():
+            experiment.save()
+    except IntegrityError:
+        raise AlreadyExistsError(f"Experiment(name={experiment.name}) already exists.") from None
+
+
+def _check_experiment_name(name: str) -> None:
+    if not name.strip():
+        raise InvalidParameterError(f"Invalid experiment name: {name!r}. It must have a character that is not blank.")
+    check_length(name, field="name", most=MAX_EXPERIMENT_NAME)
+
+
+def _check_experiment_tags(tags: Sequence[Pair]) -> None:
+    check_distinct(tags, field="tag")
+    for number, tag in enumerate(tags):
+        check_key(tag.key, field=f"tags[{number}].name")
+        check_length(tag.value, field=f"tags[{number}].value", most=MAX_EXPERIMENT_TAG_VALUE)
+
+
+def check_active_experiment(experiment: Experiment) -> None:
+    """Refuse a change of a deleted experiment.
+
+    :raises InvalidParameterError: with MLflow's words.
+    """
+    if experiment.deleted_at is not None:
+        raise InvalidParameterError(
+            f"The experiment {experiment.pk} must be in the 'active' state. Current state is deleted."
+        )
+
+
+def _check_dataset(given: DatasetLogged, number: int) -> None:
+    field = f"datasets[{number}]"
+    for name, value in (("name", given.name), ("digest", given.digest), ("source_type", given.source_type)):
+        if not value:
+            raise missing(f"{field}.dataset.{name}")
+    check_length(given.name, field=f"{field}.dataset.name", most=500)
+    check_length(given.digest, field=f"{field}.dataset.digest", most=36)
+    check_length(given.source_type, field=f"{field}.dataset.source_type", most=36)
+    check_length(given.source, field=f"{field}.dataset.source", most=65_535)
+    check_length(given.schema, field=f"{field}.dataset.schema", most=1_048_575)
+    check_length(given.profile, field=f"{field}.dataset.profile", most=16_777_215)
+    for tag in given.tags:
+        check_length(tag.key, field=f"{field}.tags.key", most=255)
+        check_length(tag.value, field=f"{field}.tags.value", most=500)
+
+
+def _key_ids(experiment_id: int, kind: KeyKind, names: Sequence[str]) -> dict[str, int]:
+    known = Key.objects.filter(experiment=experiment_id, kind=kind, name__in=names)
+    return dict(known.values_list("name", "pk"))

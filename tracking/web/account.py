@@ -1,0 +1,38 @@
+"""The page of the person who is signed in."""
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import SetPasswordForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from tracking.core.clock import utc_now
+from tracking.identity.models import User
+from tracking.identity.services import set_password
+from tracking.web.base import credential_of
+from tracking.workspaces.queries import list_workspaces
+
+
+@sensitive_post_parameters("new_password1", "new_password2")
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    """Show who is signed in and set their password; other sessions end, this one goes on."""
+    credential = credential_of(request)
+    user = credential.user
+    form: SetPasswordForm[User] = SetPasswordForm(user, data=request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        set_password(user=user, password=form.cleaned_data["new_password1"], by=user, now=utc_now())
+        update_session_auth_hash(request, user)
+        messages.success(request, gettext("Your password is set. Other sessions were signed out."))
+        return redirect("web:account")
+    context = {
+        "form": form,
+        "workspaces": list_workspaces(credential=credential),
+        "has_password": user.has_usable_password(),
+    }
+    return render(request, "account/account.html", context)

@@ -1,0 +1,47 @@
+"""What every page shares: who asks, which workspace, and what an error of a room looks like to a browser."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+
+from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.identity.queries import Credential
+from tracking.workspaces import access
+from tracking.workspaces.models import Workspace
+from tracking.workspaces.types import Permission
+
+Rest = ParamSpec("Rest")
+WorkspaceView = Callable[Concatenate[HttpRequest, Workspace, Rest], HttpResponseBase]
+
+
+def credential_of(request: HttpRequest) -> Credential:
+    """Return the signed-in person as a credential for every workspace they may see."""
+    assert request.user.is_authenticated  # noqa: S101  (for the type checker: login_required stands before)
+    return Credential(user=request.user, workspace_id=None)
+
+
+def workspace_page(
+    *, need: Permission
+) -> Callable[[WorkspaceView[Rest]], Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]]:
+    """Turn ``view(request, workspace, …)`` into a view of a workspace's name: signed in, authorised, else 404 or 403."""
+
+    def decorate(view: WorkspaceView[Rest]) -> Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]:
+        @wraps(view)
+        @login_required
+        def page(request: HttpRequest, workspace: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+            try:
+                found = access.require(credential=credential_of(request), workspace=workspace, need=need)
+                return view(request, found, *args, **kwargs)
+            except NotFoundError as error:
+                raise Http404(str(error)) from None
+            except PermissionDeniedError as error:
+                raise PermissionDenied(str(error)) from None
+
+        page.need = need  # type: ignore[attr-defined]  # read by the route table's test
+        return page
+
+    return decorate

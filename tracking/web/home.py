@@ -1,0 +1,85 @@
+"""The first page: workspaces, and what runs now."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from tracking.core.clock import utc_now
+from tracking.runs.models import Run
+from tracking.runs.queries import count_experiments, list_running
+from tracking.web.base import credential_of
+from tracking.web.formats import format_count, format_duration, time_element
+from tracking.web.fragments import render_page
+from tracking.web.snippets import tracking_uri, training_snippet
+from tracking.workspaces.models import Workspace
+from tracking.workspaces.queries import list_workspaces
+
+MAX_RUNNING = 200
+MAX_RUNNING_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceShown:
+    """A line of the list of workspaces."""
+
+    name: str
+    group: str
+    description: str
+    experiment_count: str
+    running_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningShown:
+    """A line of what runs now."""
+
+    uid: str
+    name: str
+    workspace: str
+    experiment_id: int
+    experiment: str
+    user_name: str
+    started: SafeString
+    running_for: str
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the workspaces the reader may see and what runs in them; htmx asks for the header's menu of workspaces."""
+    workspaces = list_workspaces(credential=credential_of(request))
+    if request.headers.get("HX-Target") == "workspace-menu":
+        return render_page(request, "home/_workspace_menu.html", {"workspaces": workspaces})
+    running = list_running(workspaces=workspaces, limit=MAX_RUNNING)
+    shown = [_workspace_shown(workspace, running) for workspace in workspaces]
+    context = {
+        "workspaces": shown,
+        "running": [_running_shown(run) for run in running[:MAX_RUNNING_SHOWN]],
+        "more_running": max(0, len(running) - MAX_RUNNING_SHOWN),
+        "snippet": training_snippet(uri=tracking_uri(workspace=workspaces[0].name)) if workspaces else "",
+    }
+    return render_page(request, "home/home.html", context)
+
+
+def _workspace_shown(workspace: Workspace, running: list[Run]) -> WorkspaceShown:
+    return WorkspaceShown(
+        name=workspace.name,
+        group=workspace.group.name,
+        description=workspace.description,
+        experiment_count=format_count(count_experiments(workspace=workspace)),
+        running_count=sum(run.workspace_id == workspace.pk for run in running),
+    )
+
+
+def _running_shown(run: Run) -> RunningShown:
+    return RunningShown(
+        uid=run.uid,
+        name=run.name,
+        workspace=run.workspace.name,
+        experiment_id=run.experiment_id,
+        experiment=run.experiment.name,
+        user_name=run.user_name,
+        started=time_element(run.started_at, is_relative=True),
+        running_for=format_duration((utc_now() - run.started_at).total_seconds()),
+    )

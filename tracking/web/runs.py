@@ -1,0 +1,258 @@
+"""The page of one run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext
+from django.views.decorators.http import require_safe
+
+from tracking.core.clock import utc_now
+from tracking.metrics.queries import series_by_run
+from tracking.metrics.types import SeriesRow
+from tracking.registry.queries import list_models_of_run, model_links_by_run
+from tracking.registry.types import LoggedModelRow, LoggedModelStatus
+from tracking.runs.models import Run
+from tracking.runs.queries import find_runs, get_experiment, get_run, list_child_runs, run_row
+from tracking.runs.types import NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
+from tracking.web.artifacts import page_context
+from tracking.web.base import workspace_page
+from tracking.web.charts import chart_grid
+from tracking.web.formats import (
+    NOTHING,
+    StatusShown,
+    format_count,
+    format_duration,
+    format_number,
+    shorten,
+    status_shown,
+    time_element,
+    unnamed,
+)
+from tracking.web.markup import render_markdown
+from tracking.workspaces.models import Workspace
+from tracking.workspaces.types import Permission
+
+SYSTEM_TAG_PREFIX = "mlflow."
+SYSTEM_METRIC_PREFIX = "system/"
+SOURCE_TAG = "mlflow.source.name"
+COMMIT_TAG = "mlflow.source.git.commit"
+BRANCH_TAG = "mlflow.source.git.branch"
+MAX_CHILDREN = 200
+MAX_SOURCE = 200
+MAX_LONG_TEXT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A part of the page with an address of its own; ``count`` "" for none."""
+
+    slug: str
+    label: str
+    count: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """What stands above every tab."""
+
+    uid: str
+    name: str
+    experiment_id: int
+    experiment_name: str
+    status: StatusShown
+    is_running: bool
+    is_deleted: bool
+    user_name: str
+    started: SafeString
+    ended: SafeString
+    duration: str
+    source: str
+    commit: str
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricShown:
+    """A line of the table of metrics."""
+
+    key: str
+    last: str
+    lowest: str
+    highest: str
+    first_step: str
+    last_step: str
+    points: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetShown:
+    """A dataset that the run used."""
+
+    name: str
+    digest: str
+    context: str
+    source_type: str
+    source: str
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShown:
+    """A logged model that the run made."""
+
+    uid: str
+    name: str
+    status: str
+    model_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildShown:
+    """A run that was started inside this one."""
+
+    uid: str
+    name: str
+    status: StatusShown
+    started: SafeString
+    duration: str
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponse:
+    """Show one run; ``?tab=`` is overview (the default), charts, tags or artifacts."""
+    run = get_run(workspace=workspace, uid=uid)
+    row = run_row(run)
+    series = series_by_run(run_ids=[run.pk]).get(run.pk, [])
+    asked = request.GET.get("tab", "")
+    tabs = _tabs(asked, row, series)
+    opened = next(tab.slug for tab in tabs if tab.is_open)
+    context: dict[str, object] = {
+        "workspace": workspace,
+        "run": _head(workspace, row),
+        "parent": _parent(workspace, row),
+        "tabs": tabs,
+        "tab_template": f"runs/_{opened}.html",
+    }
+    if opened == "overview":
+        context |= _overview(run, row, series)
+    elif opened == "charts":
+        metrics = [row.key for row in series]
+        context["grid"] = chart_grid(request=request, workspace=workspace, runs=[row], metrics=metrics)
+    elif opened == "tags":
+        context |= {"own_tags": _own_tags(row), "system_tags": _system_tags(row)}
+    else:
+        context |= page_context(workspace, run, directory="", after=None)
+    return render(request, "runs/run_detail.html", context)
+
+
+def _tabs(asked: str, row: RunRow, series: Sequence[SeriesRow]) -> list[Tab]:
+    labels = (
+        ("overview", gettext("Overview"), ""),
+        ("charts", gettext("Charts"), format_count(len(series)) if series else ""),
+        ("tags", gettext("Tags"), format_count(len(row.tags)) if row.tags else ""),
+        ("artifacts", gettext("Artifacts"), ""),
+    )
+    opened = asked if asked in [slug for slug, _, _ in labels] else "overview"
+    return [Tab(slug, label, count, slug == opened) for slug, label, count in labels]
+
+
+def _head(workspace: Workspace, row: RunRow) -> RunHead:
+    tags = {tag.key: tag.value for tag in row.tags}
+    experiment = get_experiment(workspace=workspace, experiment_id=str(row.experiment_id))
+    so_far = None if row.status.is_final else (utc_now() - row.started_at).total_seconds()
+    return RunHead(
+        uid=row.uid,
+        name=unnamed(row.name),
+        experiment_id=row.experiment_id,
+        experiment_name=experiment.name,
+        status=status_shown(row.status),
+        is_running=not row.status.is_final,
+        is_deleted=row.is_deleted,
+        user_name=row.user_name,
+        started=time_element(row.started_at),
+        ended=time_element(row.ended_at),
+        duration=format_duration(row.duration_s if row.duration_s is not None else so_far),
+        source=shorten(tags.get(SOURCE_TAG, ""), length=MAX_SOURCE),
+        commit=tags.get(COMMIT_TAG, ""),
+        branch=tags.get(BRANCH_TAG, ""),
+    )
+
+
+def _parent(workspace: Workspace, row: RunRow) -> tuple[str, str] | None:
+    """Return the id and the name of the run that this one was started in; None if the workspace has no such run."""
+    uid = next((tag.value for tag in row.tags if tag.key == PARENT_RUN_TAG), "")
+    found = find_runs(workspace=workspace, uids=[uid]) if uid else []
+    return (found[0].uid, unnamed(found[0].name)) if found else None
+
+
+def _overview(run: Run, row: RunRow, series: Sequence[SeriesRow]) -> dict[str, object]:
+    note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
+    children = list_child_runs(run=run, limit=MAX_CHILDREN + 1)
+    links = model_links_by_run(run_ids=[run.pk])
+    shown = [_metric_shown(found) for found in series]
+    return {
+        "note": render_markdown(note) if note.strip() else "",
+        "params": row.params,
+        "metrics": [metric for metric in shown if not metric.key.startswith(SYSTEM_METRIC_PREFIX)],
+        "system_metrics": [metric for metric in shown if metric.key.startswith(SYSTEM_METRIC_PREFIX)],
+        "datasets": [_dataset_shown(dataset) for dataset in row.datasets],
+        "models_made": [_model_shown(model) for model in list_models_of_run(run=run)],
+        "models_used": links[run.pk].inputs if run.pk in links else (),
+        "children": [_child_shown(child) for child in children[:MAX_CHILDREN]],
+        "has_more_children": len(children) > MAX_CHILDREN,
+    }
+
+
+def _own_tags(row: RunRow) -> list[Pair]:
+    return [tag for tag in row.tags if not tag.key.startswith(SYSTEM_TAG_PREFIX)]
+
+
+def _system_tags(row: RunRow) -> list[Pair]:
+    return [Pair(tag.key, tag.value[:MAX_LONG_TEXT]) for tag in row.tags if tag.key.startswith(SYSTEM_TAG_PREFIX)]
+
+
+def _metric_shown(row: SeriesRow) -> MetricShown:
+    return MetricShown(
+        key=row.key,
+        last=format_number(row.latest_value),
+        lowest=NOTHING if row.min_value is None else format_number(row.min_value),
+        highest=NOTHING if row.max_value is None else format_number(row.max_value),
+        first_step=format_count(row.first_step),
+        last_step=format_count(row.last_step),
+        points=format_count(row.received),
+    )
+
+
+def _dataset_shown(dataset: DatasetLogged) -> DatasetShown:
+    return DatasetShown(
+        name=dataset.name,
+        digest=dataset.digest,
+        context=dataset.context,
+        source_type=dataset.source_type,
+        source=shorten(dataset.source, length=MAX_SOURCE),
+        schema=dataset.schema[:MAX_LONG_TEXT],
+    )
+
+
+def _model_shown(model: LoggedModelRow) -> ModelShown:
+    status = {
+        LoggedModelStatus.PENDING: pgettext("state of a model", "Uploading"),
+        LoggedModelStatus.READY: pgettext("state of a model", "Ready"),
+        LoggedModelStatus.UPLOAD_FAILED: pgettext("state of a model", "Upload failed"),
+    }[model.status]
+    return ModelShown(uid=model.uid, name=model.name, status=status, model_type=model.model_type)
+
+
+def _child_shown(row: RunRow) -> ChildShown:
+    return ChildShown(
+        uid=row.uid,
+        name=unnamed(row.name),
+        status=status_shown(row.status),
+        started=time_element(row.started_at, is_relative=True),
+        duration=format_duration(row.duration_s),
+    )

@@ -1,0 +1,66 @@
+"""The page of a workspace: where training scripts send their runs to."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from tracking.core.clock import utc_now
+from tracking.identity.services import issue_tracking_token
+from tracking.identity.types import TRACKING_TOKEN_LIFE
+from tracking.runs.queries import count_experiments, list_running
+from tracking.web.base import credential_of, workspace_page
+from tracking.web.formats import format_count, time_element
+from tracking.web.snippets import tracking_uri, training_snippet
+from tracking.workspaces.models import Workspace
+from tracking.workspaces.types import Permission
+
+MAX_RUNNING_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunningShown:
+    """A line of what runs now in the workspace."""
+
+    uid: str
+    name: str
+    experiment: str
+    started: SafeString
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@workspace_page(need=Permission.READ)
+def workspace_detail(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Show the tracking URI and what runs now. POST makes a token for the reader and shows it, this once.
+
+    The address is also the tracking URI, so mlflow's printed links (``#/experiments/…``) arrive here;
+    static/js/workspace_detail.js leads them on, because a server never sees what stands behind the ``#``.
+    """
+    if request.method != "POST" and not request.path.endswith("/"):
+        return redirect("web:workspace_detail", workspace.name)
+    token = _new_token(request, workspace) if request.method == "POST" else ""
+    username = credential_of(request).user.get_username()
+    uri = tracking_uri(workspace=workspace.name, username=username, token=token)
+    running = list_running(workspaces=[workspace], limit=MAX_RUNNING_SHOWN)
+    context = {
+        "workspace": workspace,
+        "uri": uri,
+        "has_token": bool(token),
+        "snippet": training_snippet(uri=uri),
+        "life_minutes": int(TRACKING_TOKEN_LIFE.total_seconds() // 60),
+        "experiment_count": format_count(count_experiments(workspace=workspace)),
+        "running": [
+            RunningShown(run.uid, run.name, run.experiment.name, time_element(run.started_at, is_relative=True))
+            for run in running
+        ],
+    }
+    return render(request, "workspaces/workspace_detail.html", context)
+
+
+def _new_token(request: HttpRequest, workspace: Workspace) -> str:
+    user = credential_of(request).user
+    return issue_tracking_token(user=user, workspace_id=workspace.pk, name="portal", now=utc_now())

@@ -1,0 +1,63 @@
+"""Changes to resource groups, workspaces and roles."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from tracking.audit.services import record
+from tracking.core.errors import AlreadyExistsError, InvalidParameterError
+from tracking.identity.models import User
+from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.types import NAME_PATTERN, RESERVED_NAMES, Role
+
+
+@transaction.atomic
+def create_group(*, name: str, by: User | None, now: datetime) -> ResourceGroup:
+    """Create an empty resource group. ``by`` None: the installation itself.
+
+    :raises AlreadyExistsError: if the name is taken.
+    """
+    _check_name("Resource group", name)
+    group, is_new = ResourceGroup.objects.get_or_create(name=name, defaults={"created_at": now})
+    if not is_new:
+        raise AlreadyExistsError(f"Resource group {name!r} already exists.")
+    record(by=by, verb="group.create", target=name, at=now)
+    return group
+
+
+@transaction.atomic
+def create_workspace(*, name: str, group: ResourceGroup, by: User | None, now: datetime) -> Workspace:
+    """Create a workspace; its Default experiment comes with runs.services.create_default_experiment.
+
+    :raises AlreadyExistsError: if the name is taken on this server.
+    """
+    _check_name("Workspace", name)
+    workspace, is_new = Workspace.objects.get_or_create(name=name, defaults={"group": group, "created_at": now})
+    if not is_new:
+        raise AlreadyExistsError(f"Workspace {name!r} already exists.")
+    record(by=by, verb="workspace.create", target=name, at=now)
+    return workspace
+
+
+@transaction.atomic
+def assign_role(
+    *,
+    user: User,
+    role: Role,
+    group: ResourceGroup | None = None,
+    workspace: Workspace | None = None,
+    by: User | None,
+    now: datetime,
+) -> None:
+    """Give a person a role on the server (neither group nor workspace), in a group or in a workspace."""
+    RoleAssignment.objects.update_or_create(user=user, group=group, workspace=workspace, defaults={"role": role})
+    scope = f"workspace {workspace.name}" if workspace else f"group {group.name}" if group else "server"
+    record(by=by, verb="role.assign", target=f"{user.get_username()} {role} on {scope}", at=now)
+
+
+def _check_name(what: str, name: str) -> None:
+    if not 2 <= len(name) <= 63 or not NAME_PATTERN.fullmatch(name) or name in RESERVED_NAMES:
+        raise InvalidParameterError(
+            f"{what} name {name[:80]!r} must be 2 to 63 lower-case letters, digits and hyphens, begin and end with a "
+            f"letter or digit, and not be one of {', '.join(sorted(RESERVED_NAMES))}."
+        )
