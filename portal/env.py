@@ -33,17 +33,43 @@ SETTINGS = (
     Setting("PORTAL_HOST", "127.0.0.1", "Address the web server binds to."),
     Setting("PORTAL_PORT", "5000", "Port the web server binds to, 1 to 65535."),
     Setting(
-        "PORTAL_URL", "", "Address people and clients use, e.g. https://ml.example.org. Empty: http://HOST:PORT. "
+        "PORTAL_URL",
+        "",
+        "Address people and clients use, e.g. https://ml.example.org. Empty: http://HOST:PORT. "
         "https here says that a proxy terminates TLS.",
     ),
     Setting("PORTAL_DATA_DIR", "data", "Folder of the database, the artifacts, the secret key and the queue."),
     Setting("PORTAL_SECRET_KEY", "", "Signing key, 50 characters or more. Empty: made once, kept in the data folder."),
-    Setting("DATABASE_URL", "", "postgresql://user:password@host:port/name or sqlite:///path. Empty: SQLite in the data folder."),
-    Setting("PORTAL_SQLITE_SYNCHRONOUS", "FULL", "FULL: an acknowledged write survives a power cut. NORMAL: it survives a crash of the program only."),
-    Setting("REDIS_URL", "", "Broker of the Celery worker, e.g. redis://127.0.0.1:6379/0. Empty: a folder in the data folder."),
-    Setting("ARTIFACT_ROOT", "", "Where artifacts live: a folder, s3://bucket/prefix, az://container/prefix or gs://bucket/prefix. Empty: artifacts in the data folder."),
-    Setting("PORTAL_ALLOWED_HOSTS", "", "Further host names that requests may carry, separated by commas. PORTAL_URL's is always allowed."),
-    Setting("PORTAL_TRUSTED_PROXIES", "", "Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas."),
+    Setting(
+        "DATABASE_URL",
+        "",
+        "postgresql://user:password@host:port/name or sqlite:///path. Empty: SQLite in the data folder.",
+    ),
+    Setting(
+        "PORTAL_SQLITE_SYNCHRONOUS",
+        "FULL",
+        "FULL: an acknowledged write survives a power cut. NORMAL: it survives a crash of the program only.",
+    ),
+    Setting(
+        "REDIS_URL",
+        "",
+        "Broker of the Celery worker, e.g. redis://127.0.0.1:6379/0. Empty: a folder in the data folder.",
+    ),
+    Setting(
+        "ARTIFACT_ROOT",
+        "",
+        "Where artifacts live: a folder, s3://bucket/prefix, az://container/prefix or gs://…. Empty: in the data folder.",
+    ),
+    Setting(
+        "PORTAL_ALLOWED_HOSTS",
+        "",
+        "Further host names that requests may carry, separated by commas. PORTAL_URL's is always allowed.",
+    ),
+    Setting(
+        "PORTAL_TRUSTED_PROXIES",
+        "",
+        "Addresses or networks of proxies whose X-Forwarded-* headers are believed, separated by commas.",
+    ),
     Setting("PORTAL_WEB_PROCESSES", "1", "Web server processes."),
     Setting("PORTAL_WEB_THREADS", "16", "Requests that one web process works on at once."),
     Setting("PORTAL_STATEMENT_TIMEOUT_S", "15", "Seconds after which a database statement is given up (503)."),
@@ -113,7 +139,9 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         trusted_proxies=_networks(get("PORTAL_TRUSTED_PROXIES")),
         web_processes=_number("PORTAL_WEB_PROCESSES", get("PORTAL_WEB_PROCESSES"), least=1, most=256),
         web_threads=_number("PORTAL_WEB_THREADS", get("PORTAL_WEB_THREADS"), least=1, most=1024),
-        statement_timeout_s=_number("PORTAL_STATEMENT_TIMEOUT_S", get("PORTAL_STATEMENT_TIMEOUT_S"), least=1, most=3600),
+        statement_timeout_s=_number(
+            "PORTAL_STATEMENT_TIMEOUT_S", get("PORTAL_STATEMENT_TIMEOUT_S"), least=1, most=3600
+        ),
         lock_timeout_s=_number("PORTAL_LOCK_TIMEOUT_S", get("PORTAL_LOCK_TIMEOUT_S"), least=1, most=600),
         session_hours=_number("PORTAL_SESSION_HOURS", get("PORTAL_SESSION_HOURS"), least=1, most=8760),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
@@ -154,7 +182,9 @@ def _choice(name: str, text: str, choices: tuple[str, ...]) -> str:
 
 def _scheme(name: str, text: str, schemes: tuple[str, ...]) -> str:
     if text and urlsplit(text).scheme not in schemes:
-        raise SettingError(f"{name}={_without_password(text)} must start with one of {', '.join(f'{s}://' for s in schemes)}.")
+        raise SettingError(
+            f"{name}={_without_password(text)} must start with one of {', '.join(f'{s}://' for s in schemes)}."
+        )
     return text
 
 
@@ -163,7 +193,9 @@ def _url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise SettingError(f"PORTAL_URL={_without_password(text)} must look like https://ml.example.org.")
     if parts.path not in ("", "/"):
-        raise SettingError(f"PORTAL_URL={text} has a path: the portal serves a whole host name, give it one of its own.")
+        raise SettingError(
+            f"PORTAL_URL={text} has a path: the portal serves a whole host name, give it one of its own."
+        )
     return text.rstrip("/")
 
 
@@ -218,5 +250,3 @@ def _private_folder(path: Path) -> None:
 
 def _without_password(text: str) -> str:
     return re.sub(r"//[^/@]*@", "//***@", text)
-
-

@@ -144,11 +144,11 @@ USE_I18N = USE_TZ = True
 # The MLflow routes read their own bodies, with their own limits (tracking.api.base); these guard the pages' forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
+# Nothing is open by default: the views of tracking.api.base say who may come in and how errors look.
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tracking.api.base.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
-    "EXCEPTION_HANDLER": "tracking.api.base.answer_exception",
     "UNAUTHENTICATED_USER": None,
 }

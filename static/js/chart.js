@@ -11,8 +11,10 @@
 /* global Plotly */
 
 const MOST_WITH_BAND = 20;
-const MOST_IN_ONE_HOVER = 12;
+const MOST_IN_TOOLTIP = 12;
 const MOST_NAME_CHARS = 48;
+const PICTURE_SCALE = 2;
+const MARK_PIXELS = 8;
 const DIRECTION_MARKS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const UNITS = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]];
 const ARRAYS = { f8: Float64Array, i1: Int8Array };
@@ -44,15 +46,14 @@ export function decode(trace) {
   };
 }
 
-const WORD_BY_KIND = { 0: "NaN", 1: "∞", "-1": "−∞" };
 const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
 
-/** Show a number with at most six significant digits; null is what `kind` says: NaN or an infinity. */
-export function formatNumber(value, kind = 0) {
-  if (value === null) return WORD_BY_KIND[kind ?? 0];
+/** Show a number, or a word for one ("NaN", "-Infinity"), with at most six significant digits. */
+export function formatNumber(given) {
+  const value = Number(given);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e15)) return value.toPrecision(6).replace(/\.?0+(?=e|$)/, "");
-  return plain.format(value);
+  if (Number.isFinite(value) && size !== 0 && (size < 1e-4 || size >= 1e15)) return value.toPrecision(6).replace(/\.?0+(?=e|$)/, "");
+  return plain.format(value).replace("-", "\u2212");
 }
 
 /** Cut a name and take away what plotly would read as markup, and marks that turn the direction of what follows. */
@@ -132,17 +133,17 @@ function dataOf(spec, factor) {
 
 /** Return one trace for what has no place on the axis: NaN and the infinities, at the foot of the chart. */
 function marksOf(spec, drawn, factor) {
-  const { template, text } = spec;
-  const marks = { x: [], y: [], text: [], symbol: [], color: [] };
+  const { template } = spec;
+  const marks = { x: [], y: [], customdata: [], text: [], symbol: [], color: [] };
   for (const { run: uid, nonfinite } of drawn) {
     const run = spec.runs.get(uid);
     const color = css(`--run-${run.colour}`);
     nonfinite.x.forEach((x, i) => {
       const kind = String(nonfinite.kind[i]);
-      const words = { value: template.words[kind], x: placeOf(spec, x, factor), run: label(run.name) };
       marks.x.push(x / factor);
       marks.y.push(0.035);
-      marks.text.push(text.at.replace(/\{(\w+)\}/g, (_, key) => words[key]));
+      marks.customdata.push(run.place);
+      marks.text.push(template.words[kind]);
       marks.symbol.push(template.symbols[kind]);
       marks.color.push(color);
     });
@@ -151,11 +152,6 @@ function marksOf(spec, drawn, factor) {
   const { symbol, color, ...data } = marks;
   const marker = { ...template.nonfinite.marker, symbol, color, line: { ...template.nonfinite.marker.line, color: css("--surface") } };
   return [{ ...template.nonfinite, ...data, uid: "nonfinite", marker }];
-}
-
-function placeOf(spec, x, factor) {
-  if (spec.axis.x === "time") return new Date(x).toISOString().replace("T", " ").replace("Z", "");
-  return `${spec.text[spec.axis.x]} ${formatNumber(x / factor)}`;
 }
 
 function layoutOf(spec, unit) {
@@ -168,8 +164,6 @@ function layoutOf(spec, unit) {
     paper_bgcolor: surface,
     plot_bgcolor: surface,
     font: { ...layout.font, color: css("--text-2") },
-    hovermode: drawn.length <= MOST_IN_ONE_HOVER ? layout.hovermode : "closest",
-    hoverlabel: { bgcolor: surface, bordercolor: css("--line-strong"), font: { color: css("--text") } },
   });
   Object.assign(layout.xaxis, grid, {
     type: axis.x === "time" ? "date" : "linear",
@@ -178,8 +172,11 @@ function layoutOf(spec, unit) {
   });
   layout.xaxis.title.text = `${spec.text[axis.x]}${unit.label}`;
   if (axis.range) layout.xaxis.range = axis.range.map((x) => x / unit.factor);
-  if (axis.x === "step") Object.assign(layout.xaxis, { hoverformat: ",d", tickformat: longestStep(drawn) < 1e6 ? ",d" : "~s" });
-  if (axis.x === "relative") layout.xaxis.hoverformat = ".5~g";
+  if (axis.x === "step") Object.assign(layout.xaxis, stepTicks(drawn, axis.range));
+  if (axis.x === "time") {
+    layout.margin.b += 14; // the day stands below the hour
+    layout.xaxis.title.standoff += 14;
+  }
   Object.assign(layout.yaxis, grid, {
     type: axis.isLogY ? "log" : "linear",
     uirevision: axis.isLogY,
@@ -188,8 +185,14 @@ function layoutOf(spec, unit) {
   return layout;
 }
 
-function longestStep(drawn) {
-  return Math.max(0, ...drawn.map(({ x }) => x.at(-1) ?? 0));
+/** Steps are whole numbers: no tick stands between two of them. */
+function stepTicks(drawn, shownRange) {
+  const first = Math.min(...drawn.map(({ x }) => x.at(0) ?? Infinity));
+  const last = Math.max(...drawn.map(({ x }) => x.at(-1) ?? -Infinity));
+  const ticks = { tickformat: last < 1e6 ? ",d" : "~s" };
+  if (!shownRange && last - first < 8) ticks.dtick = 1;
+  if (!shownRange && first === last) ticks.range = [first - 1, first + 1];
+  return ticks;
 }
 
 // ---- drawing -------------------------------------------------------------------------------------------------------
@@ -205,6 +208,8 @@ export async function draw(element, spec) {
   if (live.get(element) !== state) return; // purged meanwhile
   element.on("plotly_relayout", (change) => tellRange(element, change));
   element.on("plotly_afterplot", () => shade(element));
+  element.on("plotly_hover", ({ points, event }) => showTooltip(element, points, event));
+  element.on("plotly_unhover", hideTooltip);
   state.resizer.observe(element);
 }
 
@@ -238,14 +243,38 @@ export function purge(element) {
   const state = live.get(element);
   if (!state) return;
   live.delete(element);
+  hideTooltip();
   state.resizer.disconnect();
   Plotly.purge(element);
 }
 
-/** Let the reader save a chart as a picture. */
-export function savePicture(element, name) {
-  const filename = name.replace(/[^\w.-]+/g, "_");
-  return Plotly.downloadImage(element, { format: "png", scale: 2, filename, width: element.clientWidth, height: element.clientHeight });
+/** Let the reader save a chart as a PNG. Plotly's own way needs images from blob: addresses, which our CSP forbids. */
+export async function savePicture(element, name) {
+  const { clientWidth: width, clientHeight: height } = element;
+  const picture = new Image(width, height);
+  picture.src = await Plotly.toImage(labelled(element, name), { format: "svg", width, height });
+  await picture.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = width * PICTURE_SCALE;
+  canvas.height = height * PICTURE_SCALE;
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const link = document.createElement("a");
+  link.href = canvas.toDataURL("image/png");
+  link.download = `${name.replace(/[^\p{L}\p{N}.-]+/gu, "_")}.png`;
+  link.click();
+}
+
+/** Return the figure with what the page says around it: a title and a legend. */
+function labelled(element, name) {
+  const data = element.data.map((trace) => ({ ...trace, showlegend: trace.uid.startsWith("line") }));
+  const layout = {
+    ...element.layout,
+    title: { text: label(name), font: { size: 14 } },
+    margin: { ...element.layout.margin, t: 40 },
+    showlegend: true,
+    legend: { orientation: "h", y: -0.12 },
+  };
+  return { data, layout };
 }
 
 function resize(element) {
@@ -276,6 +305,56 @@ function numberOf(bound) {
   if (typeof bound === "number") return bound;
   const [day, time] = bound.split(" ");
   return Date.parse(time ? `${day}T${time.slice(0, 12)}Z` : day);
+}
+
+// ---- the tooltip: ours, because plotly's is cut off at the card's edge ---------------------------------------------
+
+const tooltip = document.createElement("div");
+tooltip.className = "chart-tooltip";
+tooltip.hidden = true;
+
+function span(className, text) {
+  const element = document.createElement("span");
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+function xText({ spec, unit }, x) {
+  if (spec.axis.x === "time") return `${String(x).slice(0, 19)} UTC`;
+  return `${spec.text[spec.axis.x]}${unit.label} ${formatNumber(x)}`;
+}
+
+function showTooltip(element, points, event) {
+  const state = live.get(element);
+  if (!state || !points.length) return;
+  const runs = [...state.spec.runs.values()];
+  const [first] = points;
+  // Plotly adds the nearest mark of a NaN, however far away it is.
+  const isHere = ({ data, xaxis, x }) => data.uid !== "nonfinite" || Math.abs(xaxis.d2p(x) - xaxis.d2p(first.x)) < MARK_PIXELS;
+  const values = points.filter(isHere).map(({ data, y, text, customdata }) =>
+    data.uid === "nonfinite" ? { run: runs[customdata], y: Infinity, text } : { run: runs[Number(data.uid.slice(4))], y, text: formatNumber(y) },
+  );
+  values.sort((a, b) => b.y - a.y);
+  const rows = values.slice(0, MOST_IN_TOOLTIP).map(({ run, text }) => {
+    const row = document.createElement("div");
+    row.append(span(`run-mark run-colour-${run.colour} run-dash-${run.dash}`, ""), span("tooltip-name", run.name), span("tooltip-value", text));
+    return row;
+  });
+  const rest = values.length - rows.length;
+  if (rest > 0) rows.push(span("muted", state.spec.text.others.replace("{count}", rest)));
+  tooltip.replaceChildren(span("muted", xText(state, first.x)), ...rows);
+  (element.closest("dialog") ?? document.body).append(tooltip);
+  tooltip.hidden = false;
+  const { width, height } = tooltip.getBoundingClientRect();
+  const left = event.clientX + 16 + width > innerWidth ? event.clientX - 16 - width : event.clientX + 16;
+  const top = Math.min(event.clientY + 12, innerHeight - height - 8);
+  tooltip.style.left = `${Math.max(4, left)}px`;
+  tooltip.style.top = `${Math.max(4, top)}px`;
+}
+
+function hideTooltip() {
+  tooltip.hidden = true;
 }
 
 document.addEventListener("theme-changed", () => {

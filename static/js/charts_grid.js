@@ -73,7 +73,7 @@ class Card {
   prepare() {
     const title = this.element.querySelector(".chart-title");
     const short = this.metric.slice(this.metric.lastIndexOf("/") + 1);
-    title.textContent = this.isFull ? this.metric : short;
+    title.textContent = this.isFull || sought() ? this.metric : short;
     title.title = this.metric;
     this.plot.setAttribute("aria-label", this.metric);
     this.tableBox.setAttribute("aria-label", this.metric);
@@ -194,7 +194,7 @@ class Card {
       name.className = "cell-cut";
       name.textContent = name.title = runs.get(trace.run).name;
       row.append(name);
-      for (const value of [formatNumber(trace.last, trace.last_kind), formatNumber(trace.last_step), formatNumber(trace.low), formatNumber(trace.high)]) {
+      for (const value of [formatNumber(trace.last), formatNumber(trace.last_step), formatNumber(trace.low), formatNumber(trace.high)]) {
         const cell = document.createElement("td");
         cell.className = "number";
         cell.textContent = value;
@@ -289,9 +289,10 @@ async function ask(group) {
   for (const card of group) card.isLoading = true;
   try {
     const response = await fetch(addressOf(group), { headers: tag && hasAll ? { "If-None-Match": tag } : {}, redirect: "manual" });
-    if (asked !== generation || response.status === 304) return;
     if (response.type === "opaqueredirect") throw new Error(text.signedOut);
-    const answer = await response.json();
+    const body = await response.text(); // read even when it is of no use: else the browser counts it as broken off
+    if (asked !== generation || response.status === 304) return;
+    const answer = JSON.parse(body);
     if (!response.ok) throw new Error(answer.error);
     if (question !== addressOf(group, { withStates: false })) return; // zoomed meanwhile: another answer comes
     tags.set(question, response.headers.get("ETag"));
@@ -375,15 +376,19 @@ function sectionsOf(metrics) {
   return [...groupsByName].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
+function sought() {
+  return controls.search.value.trim();
+}
+
 function buildSections() {
   for (const card of [...cards.values()]) if (!card.isFull) dropCard(card);
-  const sought = controls.search.value.trim().toLowerCase();
-  const metrics = context.metrics.filter((metric) => metric.toLowerCase().includes(sought));
+  const metrics = context.metrics.filter((metric) => metric.toLowerCase().includes(sought().toLowerCase()));
   const empty = root.querySelector("[data-charts-empty]");
   empty.hidden = metrics.length > 0;
-  if (!metrics.length) empty.textContent = fill(text.noMatch, { text: controls.search.value.trim() });
+  empty.textContent = metrics.length ? "" : fill(text.noMatch, { text: sought() });
   let opened = 0;
-  const built = sectionsOf(metrics).map(([name, members]) => {
+  const sections = sought() && metrics.length ? [[text.found, metrics]] : sectionsOf(metrics);
+  const built = sections.map(([name, members]) => {
     const isOpen = opened === 0 || opened + members.length <= CARDS_OPEN_AT_FIRST;
     if (isOpen) opened += members.length;
     return buildSection(name, members, isOpen);

@@ -63,6 +63,8 @@ function start() {
     event.preventDefault();
     const target = new URL(compareForm.action);
     target.search = `?runs=${chosen().map((box) => box.value).join(",")}`;
+    const here = new URL(location.href).searchParams;
+    for (const name of ["x", "smooth", "logy"]) if (here.has(name)) target.searchParams.set(name, here.get(name));
     location.assign(target);
   });
 

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -18,11 +18,13 @@ from rest_framework.views import APIView
 
 from tracking.core import errors, json
 from tracking.core.clock import utc_now
-from tracking.identity.models import User
 from tracking.identity.queries import Credential, credential_by_token
 from tracking.workspaces import access
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import DEFAULT_NAME, Permission
+
+if TYPE_CHECKING:
+    from tracking.identity.models import User
+    from tracking.workspaces.models import Workspace
 
 MAX_BODY_BYTES = 1_000_000
 RETRY_AFTER_S = 1
@@ -50,11 +52,11 @@ class Call:
 
     request: HttpRequest
     credential: Credential
-    workspace: Workspace
+    workspace: "Workspace"
     now: datetime
 
     @property
-    def user(self) -> User:
+    def user(self) -> "User":
         return self.credential.user
 
 
@@ -77,7 +79,7 @@ def endpoint(
 class TokenAuthentication(BaseAuthentication):
     """A token: as the password of HTTP Basic (any user name), or as Bearer."""
 
-    def authenticate(self, request: DrfRequest) -> tuple[User, Credential]:
+    def authenticate(self, request: DrfRequest) -> "tuple[User, Credential]":
         """Return who asks. :raises UnauthenticatedError: unless a valid token came with the request."""
         scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "basic":
@@ -103,11 +105,16 @@ class TokenAuthentication(BaseAuthentication):
 class MlflowView(APIView):
     """One path of the API: an endpoint and the permission it needs for each method."""
 
+    authentication_classes = (TokenAuthentication,)
     endpoints: Mapping[str, tuple[Endpoint[Any], Permission]] = {}
 
     @property
     def allowed_methods(self) -> list[str]:
         return list(self.endpoints)
+
+    def get_exception_handler(self) -> Callable[[Exception, Mapping[str, object]], HttpResponse]:
+        """Answer errors as MLflow does."""
+        return answer_exception
 
     def initial(self, request: DrfRequest, *args: object, **kwargs: object) -> None:
         """Authenticate; what is permitted is asked with the workspace."""
@@ -137,6 +144,20 @@ class MlflowView(APIView):
         else:
             answer = called.function(call, **path)
         return answer if isinstance(answer, HttpResponseBase) else json_response(answer)
+
+    get = post = put = patch = delete = head = options = run  # type: ignore[assignment]
+
+
+class NoEndpoint(MlflowView):
+    """A path that MLflow may have and this server does not: 404 to those who have a token, 401 to the others."""
+
+    def run(self, request: DrfRequest, *args: object, **path: str) -> HttpResponseBase:
+        """Answer what MLflow's clients understand."""
+        return error_response(
+            status=404,
+            code="ENDPOINT_NOT_FOUND",
+            message=f"{request.method} {request.path[:200]} is not an endpoint here.",
+        )
 
     get = post = put = patch = delete = head = options = run  # type: ignore[assignment]
 

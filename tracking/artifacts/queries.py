@@ -49,9 +49,14 @@ def head_file(*, workspace: Workspace, path: ArtifactPath) -> ObjectHead:
     return the_store().head(stored_path(workspace, path))
 
 
-def read_file(*, workspace: Workspace, path: ArtifactPath, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """Stream the bytes from ``start`` up to, not including, ``end``. No query."""
-    return the_store().read(stored_path(workspace, path), start=start, end=end)
+def read_file(
+    *, workspace: Workspace, path: ArtifactPath, start: int = 0, end: int | None = None, etag: str | None = None
+) -> Iterator[bytes]:
+    """Stream the bytes from ``start`` up to, not including, ``end``. No query.
+
+    :raises ConflictError: if ``etag`` is given and the file was replaced meanwhile.
+    """
+    return the_store().read(stored_path(workspace, path), start=start, end=end, etag=etag)
 
 
 def list_run_files(*, run: Run, path: str = "", after: str | None = None, limit: int = 1000) -> list[FileInfo]:

@@ -175,8 +175,7 @@ class Trace(msgspec.Struct):
 
     ``raw`` and ``band`` are of the values as they were logged; ``raw`` is None where nothing was smoothed, ``band``
     where no point was left out. ``total`` counts the points in the range, ``shown`` those that are here. ``last``,
-    ``low`` and ``high`` are of the whole series; None stands for what JSON cannot say, and ``last_kind`` says what the
-    last one was.
+    ``low`` and ``high`` are of the whole series; what JSON cannot say as a number is a word: NaN, Infinity, -Infinity.
     """
 
     run: str
@@ -190,11 +189,10 @@ class Trace(msgspec.Struct):
     total: int
     shown: int
     is_exact: bool
-    last: float | None
-    last_kind: int | None
+    last: float | str
     last_step: int
-    low: float | None
-    high: float | None
+    low: float | str
+    high: float | str
 
 
 def parse_smoothing(text: str) -> Smoothing | None:
@@ -274,7 +272,6 @@ def _smooth(x: Floats, y: Floats, how: Smoothing, unit: float) -> Floats:
 
 def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled) -> Trace:
     summary = curve.summary
-    last = summary.latest_value
     return Trace(
         run=curve.uid,
         metric=metric,
@@ -289,11 +286,10 @@ def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled) -> Trace:
         total=raw.total,
         shown=len(raw.x) + len(raw.nonfinite_x),
         is_exact=raw.is_exact,
-        last=last if math.isfinite(last) else None,
-        last_kind=None if math.isfinite(last) else (0 if math.isnan(last) else int(math.copysign(1, last))),
+        last=_sayable(summary.latest_value),
         last_step=summary.latest_step,
-        low=_finite(summary.min_value),
-        high=_finite(summary.max_value),
+        low=_sayable(summary.min_value),
+        high=_sayable(summary.max_value),
     )
 
 
@@ -301,5 +297,10 @@ def _band(sampled: Sampled) -> Band:
     return Band(Column.of_floats(sampled.band_x), Column.of_floats(sampled.lo), Column.of_floats(sampled.hi))
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _sayable(value: float | None) -> float | str:
+    """Return the number, or the word that JavaScript's Number() reads; None is NaN."""
+    if value is None or math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value

@@ -17,7 +17,7 @@ LINE: dict[str, Json] = {
     "mode": "lines",
     "line": {"width": 1.75, "shape": "linear"},
     "marker": {"size": 7},
-    "hoverlabel": {"namelength": -1},
+    "hoverinfo": "none",
     "showlegend": False,
 }
 RAW: dict[str, Json] = {
@@ -43,16 +43,16 @@ NONFINITE: dict[str, Json] = {
     "marker": {"size": 9, "line": {"width": 1}},
     "yaxis": "y2",
     "cliponaxis": False,
-    "hovertemplate": "%{text}<extra></extra>",
+    "hoverinfo": "none",
     "showlegend": False,
 }
 # Kind 0 is NaN, 1 is +inf, -1 is -inf (metrics.downsample).
 NONFINITE_SYMBOLS: dict[str, Json] = {"0": "x", "1": "triangle-up", "-1": "triangle-down"}
-NONFINITE_WORDS: dict[str, Json] = {"0": "NaN", "1": "+∞", "-1": "\u2212∞"}
+NONFINITE_WORDS: dict[str, Json] = {"0": "NaN", "1": "∞", "-1": "\u2212∞"}
 LAYOUT: dict[str, Json] = {
     "margin": {"l": 52, "r": 14, "t": 10, "b": 38, "pad": 0},
     "font": {"size": 11, "family": "system-ui, sans-serif"},
-    "hovermode": "x unified",
+    "hovermode": "x",
     "hoverdistance": 40,
     "dragmode": "zoom",
     "uirevision": "kept",
@@ -70,7 +70,7 @@ LAYOUT: dict[str, Json] = {
         "spikethickness": 1,
         "spikedash": "solid",
     },
-    "yaxis": {"automargin": True, "zeroline": False, "nticks": 6, "hoverformat": ".6~g", "exponentformat": "e"},
+    "yaxis": {"automargin": True, "zeroline": False, "nticks": 6, "exponentformat": "e"},
     "yaxis2": {"overlaying": "y", "range": [0, 1], "fixedrange": True, "visible": False},
 }
 

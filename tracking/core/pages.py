@@ -36,5 +36,7 @@ def decode_token(token: str, *, length: int) -> tuple[KeyValue, ...]:
     except (msgspec.DecodeError, binascii.Error, ValueError):
         values = ()
     if len(values) != length:
-        raise InvalidParameterError(f"Invalid page token, could not decode: {token[:100]!r}. Ask for the first page again.")
+        raise InvalidParameterError(
+            f"Invalid page token, could not decode: {token[:100]!r}. Ask for the first page again."
+        )
     return values

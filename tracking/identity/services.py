@@ -26,7 +26,9 @@ def create_user(*, username: str, by: User | None, now: datetime) -> User:
 
 
 @transaction.atomic
-def issue_tracking_token(*, user: User, workspace_id: int, name: str, life: timedelta = TRACKING_TOKEN_LIFE, now: datetime) -> str:
+def issue_tracking_token(
+    *, user: User, workspace_id: int, name: str, life: timedelta = TRACKING_TOKEN_LIFE, now: datetime
+) -> str:
     """Return the text of a new token for one workspace; it is not kept and cannot be shown again.
 
     A ``life`` over an hour is cut to an hour.
@@ -62,7 +64,9 @@ def use_sign_in_link(*, text: str, now: datetime) -> User:
     :raises UnauthenticatedError: if it is unknown, used or expired.
     """
     digest = digest_of(text) if is_well_formed(text) else b""
-    if not SignInLink.objects.filter(digest=digest, used_at=None, expires_at__gt=now, user__is_active=True).update(used_at=now):
+    if not SignInLink.objects.filter(digest=digest, used_at=None, expires_at__gt=now, user__is_active=True).update(
+        used_at=now
+    ):
         raise UnauthenticatedError("This sign-in link is unknown, was used already or has expired. Ask for a new one.")
     user = User.objects.get(sign_in_links__digest=digest)
     record(by=user, verb="sign_in_link.use", target=user.username, at=now)

@@ -13,7 +13,7 @@ class PortalCommand(BaseCommand):
     """A command whose errors are for the person who typed it."""
 
     # The checks import every view; `make test` and the web process run them.
-    requires_system_checks: list[str] = []  # noqa: RUF012  (as Django declares it)
+    requires_system_checks: list[str] = []
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command.

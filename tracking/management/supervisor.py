@@ -50,7 +50,7 @@ def supervise(
     *,
     is_up: Callable[[], bool],
     when_up: Callable[[], None],
-    patience: Patience = Patience(),  # noqa: B008  (frozen)
+    patience: Patience = Patience(),
 ) -> None:
     """Run the programs until SIGINT or SIGTERM; call ``when_up`` once, as soon as ``is_up()``.
 

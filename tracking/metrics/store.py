@@ -11,7 +11,8 @@ from tracking.metrics.codec import Points
 from tracking.metrics.models import MetricSegment
 
 COLUMNS = (
-    "run_id, key_id, latest_step, latest_timestamp_ms, latest_value, min_value, max_value, first_step, last_step, received"
+    "run_id, key_id, latest_step, latest_timestamp_ms, latest_value, "  # as the values of ``append`` stand
+    "min_value, max_value, first_step, last_step, received"
 )
 # NaN is kept as NULL and ranks as 0 (MLflow's latest-metric rule); row values compare from left to right.
 LATER = (

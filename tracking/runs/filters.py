@@ -8,7 +8,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import and_, or_
@@ -125,7 +125,7 @@ def run_condition(tree: Tree, names: KeyIds) -> Q:
 
     :raises InvalidParameterError: if a LIKE pattern is too long.
     """
-    return _condition(tree, lambda comparison: _compare_run(comparison, names))
+    return condition_of(tree, lambda comparison: _compare_run(comparison, names))
 
 
 def experiment_condition(tree: Tree) -> Q:
@@ -133,7 +133,7 @@ def experiment_condition(tree: Tree) -> Q:
 
     :raises InvalidParameterError: if a LIKE pattern is too long.
     """
-    return _condition(tree, _compare_experiment)
+    return condition_of(tree, _compare_experiment)
 
 
 def run_order(keys: Sequence[OrderKey], names: KeyIds) -> "Order[Run]":
@@ -143,7 +143,7 @@ def run_order(keys: Sequence[OrderKey], names: KeyIds) -> "Order[Run]":
     """
     newest = OrderKey(Entity.ATTRIBUTE, "start_time", is_ascending=False)
     by_id = OrderKey(Entity.ATTRIBUTE, "run_id", is_ascending=True)
-    columns: list[_Column] = []
+    columns: list[Column] = []
     joins: dict[str, _Join] = {}
     for key in _leading(keys, newest, by_id):
         if key.entity in _CARRIED:
@@ -151,16 +151,16 @@ def run_order(keys: Sequence[OrderKey], names: KeyIds) -> "Order[Run]":
             if ids:  # else no run has it, and it sorts nothing
                 alias = f"carried_{len(joins)}"
                 joins[alias] = _Join(carried.relation, Q((f"{carried.relation}__key__in", ids)))
-                columns += _nullable(key, f"{alias}__{carried.column}", row=f"{alias}__pk")
+                columns += nullable(key, f"{alias}__{carried.column}", row=f"{alias}__pk")
         elif key.key == "end_time":
-            columns += _nullable(key, "ended_at")
+            columns += nullable(key, "ended_at")
         elif key.key == "artifact_uri":
-            columns.append(_Column(_BinaryText(_ARTIFACT_URI), str, key.is_ascending))
+            columns.append(Column(BinaryText(_ARTIFACT_URI), str, key.is_ascending))
         elif key.key == "run_id":
             # Hexadecimal, so that any collation agrees; as it is, so that the index run_newest answers.
-            columns.append(_Column(F("uid"), str, key.is_ascending))
+            columns.append(Column(F("uid"), str, key.is_ascending))
         else:
-            columns.append(_plain(key, _RUN_COLUMNS[key.key]))
+            columns.append(plain(key, _RUN_COLUMNS[key.key]))
     return Order(columns, joins)
 
 
@@ -171,21 +171,21 @@ def experiment_order(keys: Sequence[OrderKey]) -> "Order[Experiment]":
     """
     newest = OrderKey(Entity.ATTRIBUTE, "creation_time", is_ascending=False)
     by_id = OrderKey(Entity.ATTRIBUTE, "experiment_id", is_ascending=True)
-    columns: list[_Column] = []
+    columns: list[Column] = []
     joins: dict[str, _Join] = {}
     for key in _leading(keys or (newest,), by_id):
         if key.entity is Entity.TAG:
             alias = f"carried_{len(joins)}"
             joins[alias] = _Join("tags", Q(tags__key=key.key))
-            columns += _nullable(key, f"{alias}__value", row=f"{alias}__pk")
+            columns += nullable(key, f"{alias}__value", row=f"{alias}__pk")
         elif key.key == "experiment_id":
-            columns.append(_Column(F("pk"), int, key.is_ascending))
+            columns.append(Column(F("pk"), int, key.is_ascending))
         else:
-            columns.append(_plain(key, _EXPERIMENT_COLUMNS[key.key]))
+            columns.append(plain(key, _EXPERIMENT_COLUMNS[key.key]))
     return Order(columns, joins)
 
 
-class _BinaryText(Func):
+class BinaryText(Func):
     """A text that compares by code point, as SQLite's do, whatever PostgreSQL's collation."""
 
     output_field = CharField()
@@ -196,7 +196,7 @@ class _BinaryText(Func):
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
     """An expression to sort by. A nullable one stands behind a rank, equal ranks being all values or all NULL."""
 
     expression: Expression | F
@@ -216,7 +216,7 @@ class _Join:
 class Order(Generic[Row]):
     """A total order of rows: the last column is unique. ``joins`` are known to the columns by their names."""
 
-    def __init__(self, columns: Sequence[_Column], joins: Mapping[str, _Join]) -> None:
+    def __init__(self, columns: Sequence[Column], joins: Mapping[str, _Join]) -> None:
         self._columns = {f"sorted_by_{number}": column for number, column in enumerate(columns)}
         self._joins = joins
 
@@ -265,21 +265,20 @@ def _leading(keys: Sequence[OrderKey], *tie_breaks: OrderKey) -> list[OrderKey]:
     return list(leading.values())
 
 
-def _plain(key: OrderKey, column: str) -> _Column:
+def plain(key: OrderKey, column: str) -> Column:
     if key.key in _TIMES:
-        return _Column(F(column), datetime, key.is_ascending)
-    return _Column(_BinaryText(F(column)), str, key.is_ascending)
+        return Column(F(column), datetime, key.is_ascending)
+    return Column(BinaryText(F(column)), str, key.is_ascending)
 
 
-def _nullable(key: OrderKey, column: str, *, row: str | None = None) -> list[_Column]:
+def nullable(key: OrderKey, column: str, *, row: str | None = None) -> list[Column]:
     """Return the rank that puts NULL last, and behind it what has no ``row`` at all, and then the column."""
     ranks = [When(Q((f"{row}__isnull", True)), then=2)] if row else []
     ranks.append(When(Q((f"{column}__isnull", True)), then=1))
-    rank = _Column(Case(*ranks, default=0), int, is_ascending=True)
+    rank = Column(Case(*ranks, default=0), int, is_ascending=True)
     if key.entity is Entity.METRIC:
-        return [rank, _Column(F(column), float, key.is_ascending, is_nullable=True)]
-    plain = _plain(key, column)
-    return [rank, _Column(plain.expression, plain.type, plain.is_ascending, is_nullable=True)]
+        return [rank, Column(F(column), float, key.is_ascending, is_nullable=True)]
+    return [rank, replace(plain(key, column), is_nullable=True)]
 
 
 def _pack(value: SortValue | None) -> KeyValue:
@@ -311,7 +310,7 @@ def _unpack(packed: KeyValue, type_: type[SortValue], token: str) -> SortValue:
     raise InvalidParameterError(f"Page token {token[:100]!r} belongs to another order. Ask for the first page again.")
 
 
-def _condition(tree: Tree, compare: Callable[[Comparison], Q], *, is_negated: bool = False) -> Q:
+def condition_of(tree: Tree, compare: Callable[[Comparison], Q], *, is_negated: bool = False) -> Q:
     """Return the condition of a tree, shaped for SQLite's parser, whose stack of 100 overflows at 31 nested ORs.
 
     NOT moves down to the comparisons, and the deepest child of AND and OR comes first: all that the grammar takes fits.
@@ -320,10 +319,10 @@ def _condition(tree: Tree, compare: Callable[[Comparison], Q], *, is_negated: bo
         case Comparison():
             return ~compare(tree) if is_negated else compare(tree)
         case Not(child):
-            return _condition(child, compare, is_negated=not is_negated)
+            return condition_of(child, compare, is_negated=not is_negated)
         case And(children) | Or(children):
             deepest_first = sorted(children, key=_depth, reverse=True)
-            parts = (_condition(child, compare, is_negated=is_negated) for child in deepest_first)
+            parts = (condition_of(child, compare, is_negated=is_negated) for child in deepest_first)
             return reduce(and_ if isinstance(tree, And) is not is_negated else or_, parts)
 
 
@@ -353,28 +352,28 @@ def _compare_run(comparison: Comparison, names: KeyIds) -> Q:
     if comparison.entity in _CARRIED:
         carried = _CARRIED[comparison.entity]
         rows = _rows_of(carried.relation).filter(key__in=names.list_ids(comparison.entity, key))
-        return _has(rows, carried.column, comparison)
+        return has_row(rows, carried.column, comparison)
     if comparison.entity is Entity.DATASET:
         inputs = DatasetInput.objects.filter(run=OuterRef("pk"))
-        return _has(inputs.exclude(context="") if key == "context" else inputs, _DATASET_COLUMNS[key], comparison)
+        return has_row(inputs.exclude(context="") if key == "context" else inputs, _DATASET_COLUMNS[key], comparison)
     if isinstance(value, float):
-        return _compare_time(_RUN_COLUMNS[key], op, value)
+        return compare_time(_RUN_COLUMNS[key], op, value)
     if key == "artifact_uri":
-        return _has(Run.objects.filter(pk=OuterRef("pk")).alias(text=_ARTIFACT_URI), "text", comparison)
-    return _compare(_RUN_COLUMNS[key], op, value)
+        return has_row(Run.objects.filter(pk=OuterRef("pk")).alias(text=_ARTIFACT_URI), "text", comparison)
+    return compare_column(_RUN_COLUMNS[key], op, value)
 
 
 def _compare_experiment(comparison: Comparison) -> Q:
     key, op, value = comparison.key, comparison.op, comparison.value
     if comparison.entity is Entity.TAG:
-        return _has(ExperimentTag.objects.filter(experiment=OuterRef("pk"), key=key), "value", comparison)
+        return has_row(ExperimentTag.objects.filter(experiment=OuterRef("pk"), key=key), "value", comparison)
     if isinstance(value, float):
-        return _compare_time(_EXPERIMENT_COLUMNS[key], op, value)
+        return compare_time(_EXPERIMENT_COLUMNS[key], op, value)
     if key != "experiment_id":
-        return _compare(_EXPERIMENT_COLUMNS[key], op, value)
+        return compare_column(_EXPERIMENT_COLUMNS[key], op, value)
     if op in (Op.LIKE, Op.ILIKE):
         itself = Experiment.objects.filter(pk=OuterRef("pk"))
-        return _has(itself.alias(text=Cast("pk", CharField())), "text", comparison)
+        return has_row(itself.alias(text=Cast("pk", CharField())), "text", comparison)
     return _compare_experiment_id(op, (value,) if isinstance(value, str) else value or ())
 
 
@@ -391,7 +390,7 @@ def _rows_of(relation: str) -> QuerySet[Any]:
     return QuerySet(model).filter(run=OuterRef("pk"))
 
 
-def _has(rows: QuerySet[Any], column: str, comparison: Comparison) -> Q:
+def has_row(rows: QuerySet[Any], column: str, comparison: Comparison) -> Q:
     """Return whether one of the rows compares so; for IS NULL, whether there is no row."""
     match comparison.op:
         case Op.IS_NULL:
@@ -399,10 +398,10 @@ def _has(rows: QuerySet[Any], column: str, comparison: Comparison) -> Q:
         case Op.IS_NOT_NULL:
             return Q(Exists(rows))
         case op:
-            return Q(Exists(rows.filter(_compare(column, op, comparison.value))))
+            return Q(Exists(rows.filter(compare_column(column, op, comparison.value))))
 
 
-def _compare(column: str, op: Op, value: str | float | tuple[str, ...] | None) -> Q:
+def compare_column(column: str, op: Op, value: str | float | tuple[str, ...] | None) -> Q:
     """Compare a column; of the NULLs, which are NaN, != is true and all else false.
 
     :raises InvalidParameterError: if a LIKE pattern is too long.
@@ -415,7 +414,7 @@ def _compare(column: str, op: Op, value: str | float | tuple[str, ...] | None) -
     return ~found if op in _NEGATIVE_OPS else found
 
 
-def _compare_time(column: str, op: Op, ms: float) -> Q:
+def compare_time(column: str, op: Op, ms: float) -> Q:
     """Compare the whole milliseconds that clients see of a time, which may be finer, with any number."""
     ms = min(max(ms, -1.0), LAST_MS + 1.0)
     begin, end = from_ms(math.ceil(ms)), from_ms(math.floor(ms) + 1)

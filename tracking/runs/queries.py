@@ -108,9 +108,7 @@ def list_experiment_summaries(
         row["experiment_id"]: row
         for row in Run.objects.filter(experiment__in=[e.pk for e in page.rows], deleted_at=None)
         .values("experiment_id")
-        .annotate(
-            runs=Count("pk"), running=Count("pk", filter=Q(status=RunStatus.RUNNING)), newest=Max("started_at")
-        )
+        .annotate(runs=Count("pk"), running=Count("pk", filter=Q(status=RunStatus.RUNNING)), newest=Max("started_at"))
     }
     return Page(
         [
@@ -220,7 +218,11 @@ def search_runs(
 
 
 def count_runs(
-    *, workspace: Workspace, experiment_ids: Sequence[str], filter_text: str = "", lifecycle: Lifecycle = Lifecycle.ACTIVE
+    *,
+    workspace: Workspace,
+    experiment_ids: Sequence[str],
+    filter_text: str = "",
+    lifecycle: Lifecycle = Lifecycle.ACTIVE,
 ) -> int:
     """Count the runs that ``search_runs`` would walk. Three queries.
 

@@ -9,7 +9,8 @@ from tracking.runs.types import MAX_KEY, Pair
 
 NAME_PATTERN = re.compile(r"[/\w.\- :]*")
 CHARSET = (
-    "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/)."
+    "Names may only contain alphanumerics, underscores (_), dashes (-), "  # MLflow's words
+    "periods (.), spaces ( ), colon(:) and slashes (/)."
 )
 
 
@@ -25,11 +26,11 @@ def check_key(name: str, *, field: str) -> None:
             f"'{field}' exceeds the maximum length of {MAX_KEY} characters: it has {len(name)} ({name[:40]!r}…)"
         )
     if not NAME_PATTERN.fullmatch(name):
-        raise InvalidParameterError(f'Invalid value "{name}" for parameter \'{field}\' supplied: {CHARSET}')
+        raise InvalidParameterError(f"Invalid value \"{name}\" for parameter '{field}' supplied: {CHARSET}")
     normal = posixpath.normpath(name)
     if normal != name or name == "." or name.startswith(("/", "..")):
         raise InvalidParameterError(
-            f'Invalid value "{name}" for parameter \'{field}\' supplied: Names may be treated as files in certain '
+            f"Invalid value \"{name}\" for parameter '{field}' supplied: Names may be treated as files in certain "
             f"cases, and must not resolve to other names when treated as such. This name would resolve to '{normal}'"
         )
 

@@ -33,7 +33,13 @@ from tracking.workspaces.models import Workspace
 
 @transaction.atomic
 def create_experiment(
-    *, workspace: Workspace, name: str, tags: Sequence[Pair] = (), is_default: bool = False, by: User | None, now: datetime
+    *,
+    workspace: Workspace,
+    name: str,
+    tags: Sequence[Pair] = (),
+    is_default: bool = False,
+    by: User | None,
+    now: datetime,
 ) -> Experiment:
     """Create an experiment. ``by`` None: the installation itself.
 
@@ -86,7 +92,9 @@ def restore_experiment(*, experiment: Experiment, by: User, now: datetime) -> No
 
     :raises NotFoundError: if it is active.
     """
-    if not Experiment.objects.filter(pk=experiment.pk, deleted_at__isnull=False).update(deleted_at=None, updated_at=now):
+    if not Experiment.objects.filter(pk=experiment.pk, deleted_at__isnull=False).update(
+        deleted_at=None, updated_at=now
+    ):
         raise NotFoundError(f"No deleted Experiment with id={experiment.pk} exists")
     Run.objects.filter(experiment=experiment, deleted_at__isnull=False).update(deleted_at=None)
     record(by=by, verb="experiment.restore", target=f"{experiment.pk} {experiment.name}", at=now)
@@ -117,9 +125,7 @@ def delete_experiment_tag(*, experiment: Experiment, key: str, now: datetime) ->
 
 
 @transaction.atomic
-def create_run(
-    *, experiment: Experiment, name: str, user_name: str, started_at: datetime, tags: Sequence[Pair]
-) -> Run:
+def create_run(*, experiment: Experiment, name: str, user_name: str, started_at: datetime, tags: Sequence[Pair]) -> Run:
     """Start a run. Its name and the tag mlflow.runName mirror each other; without either the server invents one.
 
     :raises InvalidParameterError: if both are given and differ.

@@ -16,7 +16,7 @@ from tracking.runs.models import Run
 from tracking.runs.queries import get_run
 from tracking.web.base import workspace_page
 from tracking.web.errors import refusing_bad_values
-from tracking.web.formats import format_bytes, time_element, unnamed
+from tracking.web.formats import format_bytes, spell_marks, time_element, unnamed
 from tracking.web.fragments import ANYWHERE, render_page
 from tracking.web.previews import (
     MAX_HEAD_BYTES,
@@ -155,7 +155,7 @@ def _entry_shown(workspace: Workspace, run: Run, directory: str, info: FileInfo)
     path = f"{directory.rstrip('/')}/{info.path}" if directory else info.path
     page = "web:artifact_tree" if info.is_dir else "web:artifact_preview"
     return EntryShown(
-        name=info.path,
+        name=spell_marks(info.path),
         path=path,
         is_dir=info.is_dir,
         size="" if info.size_bytes is None else format_bytes(info.size_bytes),
@@ -166,7 +166,7 @@ def _entry_shown(workspace: Workspace, run: Run, directory: str, info: FileInfo)
 def _file_shown(workspace: Workspace, run: Run, path: str, head: ObjectHead) -> FileShown:
     address = reverse("web:artifact_download", args=[workspace.name, run.uid])
     return FileShown(
-        name=path.rpartition("/")[2],
+        name=spell_marks(path.rpartition("/")[2]),
         path=path,
         size=format_bytes(head.size_bytes),
         modified=time_element(head.modified_at),
@@ -191,9 +191,7 @@ def _range_header(request: HttpRequest, head: ObjectHead) -> str | None:
     return request.headers.get("Range") if is_same else None
 
 
-def _with_headers(
-    response: HttpResponseBase, request: HttpRequest, path: str, head: ObjectHead
-) -> HttpResponseBase:
+def _with_headers(response: HttpResponseBase, request: HttpRequest, path: str, head: ObjectHead) -> HttpResponseBase:
     shown_as = inline_type(path) if request.GET.get("inline") == "1" else None
     name = path.rpartition("/")[2]
     response["Content-Type"] = shown_as or guess_content_type(name)

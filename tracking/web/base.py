@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -11,11 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from tracking.core.errors import NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
 from tracking.workspaces import access
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
 
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
+
 Rest = ParamSpec("Rest")
-WorkspaceView = Callable[Concatenate[HttpRequest, Workspace, Rest], HttpResponseBase]
+WorkspaceView = Callable[Concatenate[HttpRequest, "Workspace", Rest], HttpResponseBase]
 
 
 def credential_of(request: HttpRequest) -> Credential:
@@ -27,7 +29,7 @@ def credential_of(request: HttpRequest) -> Credential:
 def workspace_page(
     *, need: Permission
 ) -> Callable[[WorkspaceView[Rest]], Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]]:
-    """Turn ``view(request, workspace, …)`` into a view of a workspace's name: signed in, authorised, else 404 or 403."""
+    """Turn ``view(request, workspace, …)`` into one that takes a name: signed in, authorised, else 404 or 403."""
 
     def decorate(view: WorkspaceView[Rest]) -> Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]:
         @wraps(view)

@@ -318,9 +318,9 @@ def _texts() -> dict[str, str]:
         "general": gettext("General"),
         "more": gettext("Show {count} more"),
         "others": gettext("and {count} more"),
+        "found": gettext("Found"),
         "noMatch": gettext("No metric has “{text}” in its name."),
         "failed": gettext("The curves could not be loaded."),
         "signedOut": gettext("You have been signed out. Load the page again to sign in."),
         "noPoints": gettext("No finite value in this range."),
-        "at": gettext("{value} at {x} · {run}"),
     }

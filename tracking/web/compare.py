@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from tracking.charts.direction import best_of
+from tracking.core.clock import utc_now
 from tracking.metrics.queries import series_by_run
 from tracking.runs.queries import find_runs, run_rows
 from tracking.runs.types import Pair, RunRow
 from tracking.web.base import workspace_page
 from tracking.web.charts import MAX_RUNS, ChartedRun, chart_grid, charted_runs, metric_names
-from tracking.web.formats import StatusShown, format_duration, status_shown, time_element
-from tracking.web.run_table import Cell, SeriesByRun, link_with, metric_cell, text_cell
+from tracking.web.formats import StatusShown, status_shown, time_element
+from tracking.web.run_table import Cell, SeriesByRun, link_with, metric_cell, shown_duration, text_cell
 from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
 
@@ -87,12 +88,13 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
 
 
 def _runs(workspace: Workspace, rows: Sequence[RunRow], query: QueryDict) -> list[RunCompared]:
+    now = utc_now()
     return [
         RunCompared(
             charted=charted,
             status=status_shown(row.status),
             started=time_element(row.started_at, is_relative=True),
-            duration=format_duration(row.duration_s),
+            duration=shown_duration(row, now=now),
             experiment_url=reverse("web:experiment_detail", args=[workspace.name, row.experiment_id]),
             without_link=link_with(query, runs=",".join(other.uid for other in rows if other.uid != row.uid)),
         )

@@ -26,7 +26,7 @@ from tracking.runs.types import NOTE_TAG, ExperimentSummary, KeyKind, Lifecycle,
 from tracking.web.base import workspace_page
 from tracking.web.charts import MAX_RUNS, chart_grid, metric_names
 from tracking.web.errors import refusing_bad_values
-from tracking.web.formats import format_count, shorten, time_element
+from tracking.web.formats import format_count, shorten, spell_marks, time_element
 from tracking.web.fragments import render_page
 from tracking.web.run_table import (
     ColumnKind,
@@ -95,7 +95,7 @@ def _shown(summary: ExperimentSummary) -> ExperimentShown:
     own_tags = [tag for tag in row.tags if not tag.key.startswith("mlflow.")]
     return ExperimentShown(
         pk=row.pk,
-        name=row.name,
+        name=spell_marks(row.name),
         run_count=format_count(summary.run_count),
         running_count=summary.running_count,
         last_activity=time_element(max(row.updated_at, summary.last_run_at or row.updated_at), is_relative=True),

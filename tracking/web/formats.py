@@ -4,6 +4,7 @@ Values are made into text here and not by template filters, which cost seven tim
 """
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from tracking.runs.types import RunStatus
 
 BYTE_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 ELLIPSIS = "…"
+DIRECTION_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 NOTHING = "\u2013"
 MINUS_INFINITY = "\u2212∞"
 
@@ -120,6 +122,11 @@ def status_shown(status: RunStatus) -> StatusShown:
     return StatusShown(slug=slug, icon=f"status-{slug}", label=label)
 
 
+def spell_marks(text: str) -> str:
+    """Return a text with its direction marks spelt out: by them "gpj.exe" could read "exe.jpg"."""
+    return DIRECTION_MARKS.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", text)
+
+
 def unnamed(name: str) -> str:
-    """Return a name, or the words for one that is empty."""
-    return name or gettext("(no name)")
+    """Return a name, direction marks spelt out, or the words for one that is empty."""
+    return spell_marks(name) or gettext("(no name)")

@@ -6,11 +6,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from tracking.core.clock import utc_now
 from tracking.runs.models import Run
 from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of
-from tracking.web.formats import format_count, format_duration, time_element
+from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
 from tracking.web.snippets import tracking_uri, training_snippet
 from tracking.workspaces.models import Workspace
@@ -42,7 +41,6 @@ class RunningShown:
     experiment: str
     user_name: str
     started: SafeString
-    running_for: str
 
 
 @login_required
@@ -75,11 +73,10 @@ def _workspace_shown(workspace: Workspace, running: list[Run]) -> WorkspaceShown
 def _running_shown(run: Run) -> RunningShown:
     return RunningShown(
         uid=run.uid,
-        name=run.name,
+        name=unnamed(run.name),
         workspace=run.workspace.name,
         experiment_id=run.experiment_id,
-        experiment=run.experiment.name,
+        experiment=spell_marks(run.experiment.name),
         user_name=run.user_name,
         started=time_element(run.started_at, is_relative=True),
-        running_for=format_duration((utc_now() - run.started_at).total_seconds()),
     )

@@ -264,7 +264,7 @@ def shown_runs(
             url=reverse("web:run_detail", args=[workspace.name, row.uid]),
             status=status_shown(row.status),
             started=time_element(row.started_at, is_relative=True),
-            duration=format_duration(row.duration_s if row.status.is_final else (now - row.started_at).total_seconds()),
+            duration=shown_duration(row, now=now),
             user=row.user_name,
             cells=_cells(row, columns, series.get(row.pk, ())),
             charted=place.get(row.uid),
@@ -272,6 +272,11 @@ def shown_runs(
         )
         for row in rows
     ]
+
+
+def shown_duration(row: RunRow, *, now: datetime) -> str:
+    """Return how long a run took, or has taken until now."""
+    return format_duration(row.duration_s if row.status.is_final else (now - row.started_at).total_seconds())
 
 
 def _cells(row: RunRow, columns: Sequence[Column], series: Sequence[SeriesRow]) -> tuple[Cell, ...]:

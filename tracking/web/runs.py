@@ -27,6 +27,7 @@ from tracking.web.formats import (
     format_duration,
     format_number,
     shorten,
+    spell_marks,
     status_shown,
     time_element,
     unnamed,
@@ -40,6 +41,7 @@ SYSTEM_METRIC_PREFIX = "system/"
 SOURCE_TAG = "mlflow.source.name"
 COMMIT_TAG = "mlflow.source.git.commit"
 BRANCH_TAG = "mlflow.source.git.branch"
+SHORT_COMMIT = 10
 MAX_CHILDREN = 200
 MAX_SOURCE = 200
 MAX_LONG_TEXT = 20_000
@@ -72,6 +74,7 @@ class RunHead:
     duration: str
     source: str
     commit: str
+    short_commit: str
     branch: str
 
 
@@ -164,12 +167,13 @@ def _tabs(asked: str, row: RunRow, series: Sequence[SeriesRow]) -> list[Tab]:
 def _head(workspace: Workspace, row: RunRow) -> RunHead:
     tags = {tag.key: tag.value for tag in row.tags}
     experiment = get_experiment(workspace=workspace, experiment_id=str(row.experiment_id))
+    commit = tags.get(COMMIT_TAG, "")
     so_far = None if row.status.is_final else (utc_now() - row.started_at).total_seconds()
     return RunHead(
         uid=row.uid,
         name=unnamed(row.name),
         experiment_id=row.experiment_id,
-        experiment_name=experiment.name,
+        experiment_name=spell_marks(experiment.name),
         status=status_shown(row.status),
         is_running=not row.status.is_final,
         is_deleted=row.is_deleted,
@@ -178,7 +182,8 @@ def _head(workspace: Workspace, row: RunRow) -> RunHead:
         ended=time_element(row.ended_at),
         duration=format_duration(row.duration_s if row.duration_s is not None else so_far),
         source=shorten(tags.get(SOURCE_TAG, ""), length=MAX_SOURCE),
-        commit=tags.get(COMMIT_TAG, ""),
+        commit=commit,
+        short_commit=commit[:SHORT_COMMIT],
         branch=tags.get(BRANCH_TAG, ""),
     )
 

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_http_methods
 from tracking.core.clock import utc_now
 from tracking.identity.services import issue_tracking_token
 from tracking.identity.types import TRACKING_TOKEN_LIFE
+from tracking.runs.models import Run
 from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of, workspace_page
-from tracking.web.formats import format_count, time_element
+from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.snippets import tracking_uri, training_snippet
 from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
@@ -53,12 +54,18 @@ def workspace_detail(request: HttpRequest, workspace: Workspace) -> HttpResponse
         "snippet": training_snippet(uri=uri),
         "life_minutes": int(TRACKING_TOKEN_LIFE.total_seconds() // 60),
         "experiment_count": format_count(count_experiments(workspace=workspace)),
-        "running": [
-            RunningShown(run.uid, run.name, run.experiment.name, time_element(run.started_at, is_relative=True))
-            for run in running
-        ],
+        "running": [_running_shown(run) for run in running],
     }
     return render(request, "workspaces/workspace_detail.html", context)
+
+
+def _running_shown(run: Run) -> RunningShown:
+    return RunningShown(
+        uid=run.uid,
+        name=unnamed(run.name),
+        experiment=spell_marks(run.experiment.name),
+        started=time_element(run.started_at, is_relative=True),
+    )
 
 
 def _new_token(request: HttpRequest, workspace: Workspace) -> str:

@@ -1,14 +1,18 @@
 """``experiments/…``"""
 
+from typing import TYPE_CHECKING
+
 from tracking.api.base import Call, endpoint
 from tracking.api.mlflow import shapes
 from tracking.api.mlflow.messages import LIFECYCLES, KeyValue, page_size, pairs, word
 from tracking.core.errors import InvalidParameterError
 from tracking.core.json import Int64, Request
 from tracking.runs import queries, services
-from tracking.runs.models import Experiment
 from tracking.runs.rules import missing
 from tracking.runs.types import Lifecycle, Pair
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Experiment
 
 
 class CreateExperiment(Request):
@@ -148,9 +152,9 @@ def delete_experiment_tag(call: Call, body: DeleteExperimentTag) -> object:
     return {}
 
 
-def _named(call: Call, experiment_id: str) -> Experiment:
+def _named(call: Call, experiment_id: str) -> "Experiment":
     return queries.get_experiment(workspace=call.workspace, experiment_id=experiment_id)
 
 
-def _shown(call: Call, experiment: Experiment) -> object:
+def _shown(call: Call, experiment: "Experiment") -> object:
     return {"experiment": shapes.experiment(queries.experiment_row(experiment), call.workspace)}

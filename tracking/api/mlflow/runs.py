@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,11 +18,14 @@ from tracking.metrics.services import log_batch as log_batch_on_run
 from tracking.metrics.services import log_metric as log_metric_on_run
 from tracking.metrics.types import Metric
 from tracking.registry.queries import model_links_by_run
-from tracking.registry.services import log_batch_on_models, log_inputs as log_inputs_of_run, log_outputs
+from tracking.registry.services import log_batch_on_models, log_outputs
+from tracking.registry.services import log_inputs as log_inputs_of_run
 from tracking.registry.types import ModelMetric
 from tracking.runs import queries, services
-from tracking.runs.models import Run
 from tracking.runs.types import DatasetLogged, Lifecycle, Pair, RunRow, RunStatus
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Run
 
 STATUSES = tuple(RunStatus)
 LOG_MODEL_HISTORY_TAG = "mlflow.log-model.history"
@@ -329,7 +333,7 @@ def log_model(call: Call, body: LogModel) -> object:
     return {}
 
 
-def _named(call: Call, uid: str) -> Run:
+def _named(call: Call, uid: str) -> "Run":
     return queries.get_run(workspace=call.workspace, uid=uid)
 
 
@@ -346,12 +350,12 @@ def _value(given: float | str, field: str) -> float:
         if not NUMBER.fullmatch(given) or not math.isfinite(float(given)):
             raise InvalidParameterError(
                 f"Invalid value {given[:100]!r} for parameter '{field}' supplied: "
-                "a metric's value is a number, \"NaN\", \"Infinity\" or \"-Infinity\"."
+                'a metric\'s value is a number, "NaN", "Infinity" or "-Infinity".'
             )
     return float(given)
 
 
-def _on_model(sent: LogMetric | MetricSent, metric: Metric, run: Run) -> ModelMetric:
+def _on_model(sent: LogMetric | MetricSent, metric: Metric, run: "Run") -> ModelMetric:
     return ModelMetric(
         key=metric.key,
         value=metric.value,
@@ -361,5 +365,3 @@ def _on_model(sent: LogMetric | MetricSent, metric: Metric, run: Run) -> ModelMe
         dataset_name=sent.dataset_name or "",
         dataset_digest=sent.dataset_digest or "",
     )
-
-

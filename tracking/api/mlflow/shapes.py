@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tracking.artifacts.queries import URI_SCHEME, run_artifact_uri
 from tracking.artifacts.types import FileInfo
@@ -10,7 +11,9 @@ from tracking.core.clock import to_ms
 from tracking.metrics.types import SeriesRow
 from tracking.registry.types import LoggedModelRow, ModelLinks
 from tracking.runs.types import DatasetLogged, ExperimentRow, Pair, RunRow
-from tracking.workspaces.models import Workspace
+
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
 
 Json = Mapping[str, object]
 
@@ -32,7 +35,7 @@ def pairs(found: Iterable[Pair]) -> list[Json]:
     return [{"key": pair.key, "value": pair.value} for pair in found]
 
 
-def experiment(row: ExperimentRow, workspace: Workspace) -> Json:
+def experiment(row: ExperimentRow, workspace: "Workspace") -> Json:
     """Return an Experiment."""
     return compact(
         {
@@ -139,7 +142,7 @@ def file_info(info: FileInfo, *, below: str = "") -> Json:
     return compact({"path": path, "is_dir": info.is_dir, "file_size": info.size_bytes})
 
 
-def workspace(found: Workspace) -> Json:
+def workspace(found: "Workspace") -> Json:
     """Return a Workspace."""
     return compact({"name": found.name, "description": found.description or None})
 

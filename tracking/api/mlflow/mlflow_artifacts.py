@@ -1,0 +1,133 @@
+"""``mlflow-artifacts/…``: files through the server, addressed ``<experiment>/<run>/artifacts/…`` in a workspace."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import http_date
+
+from tracking.api.base import Call, endpoint
+from tracking.api.mlflow import shapes
+from tracking.artifacts import queries, services
+from tracking.artifacts.paths import ArtifactPath
+from tracking.artifacts.store import guess_content_type, parse_range
+from tracking.artifacts.types import RangeNotSatisfiableError
+from tracking.core.errors import InvalidParameterError, NotFoundError, NotImplementedHereError
+from tracking.core.json import Request
+from tracking.registry.queries import get_model
+from tracking.runs.queries import get_experiment, get_run
+from tracking.runs.services import check_active_run
+
+CHUNK_BYTES = 1024 * 1024
+MAX_ENTRIES = 100_000
+SANDBOX = "sandbox; default-src 'none'"
+
+
+class ListFiles(Request):
+    """mlflow-artifacts/artifacts"""
+
+    path: str | None = None
+
+
+@endpoint(ListFiles)
+def list(call: Call, body: ListFiles) -> object:
+    """Return a directory's entries, relative to it."""
+    path = ArtifactPath.parse(body.path or "", allow_empty=True)
+    if not path.is_root:
+        get_experiment(workspace=call.workspace, experiment_id=path.parts[0])
+    found = queries.list_files(workspace=call.workspace, path=path, limit=MAX_ENTRIES)
+    return shapes.compact({"files": [shapes.file_info(info) for info in found]})
+
+
+@endpoint(None)
+def download(call: Call, path: str) -> HttpResponseBase:
+    """Stream a file, or the range of it that was asked for."""
+    asked = ArtifactPath.parse(path)
+    head = queries.head_file(workspace=call.workspace, path=asked)
+    try:
+        wanted = parse_range(call.request.headers.get("Range"), head.size_bytes)
+    except RangeNotSatisfiableError as error:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{error.size_bytes}"})
+    start, end = wanted or (0, head.size_bytes)
+    response: HttpResponseBase
+    if call.request.method == "HEAD":
+        response = HttpResponse()
+    else:
+        chunks = queries.read_file(workspace=call.workspace, path=asked, start=start, end=end, etag=head.etag)
+        response = StreamingHttpResponse(chunks)
+    if wanted:
+        response.status_code = 206
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{head.size_bytes}"
+    headers = {
+        "Content-Type": guess_content_type(asked.name),
+        "Content-Length": str(end - start),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(asked.name, safe='')}",
+        "Content-Security-Policy": SANDBOX,
+        "Accept-Ranges": "bytes",
+        "Last-Modified": http_date(head.modified_at.timestamp()),
+        **({"ETag": head.etag} if head.etag else {}),
+    }
+    for name, value in headers.items():
+        response.headers[name] = value
+    return response
+
+
+@endpoint(None)
+def upload(call: Call, path: str) -> object:
+    """Store the body as a file: whole, or not at all."""
+    if path.endswith("/"):
+        raise InvalidParameterError("Artifact path must include a filename, not end with a slash.")
+    asked = ArtifactPath.parse(path)
+    _authorise_write(call, asked)
+    size = call.request.META.get("CONTENT_LENGTH") or ""
+    if not size.isdigit():
+        raise InvalidParameterError("Send the file with a Content-Length: without one a cut upload would look whole.")
+    services.put_file(
+        workspace=call.workspace, path=asked, chunks=_chunks(call.request, int(size)), size_bytes=int(size)
+    )
+    return HttpResponse()
+
+
+@endpoint(None)
+def delete(call: Call, path: str) -> object:
+    """Delete a file or a folder; one that does not exist is no error."""
+    asked = ArtifactPath.parse(path, allow_empty=True)
+    _authorise_write(call, asked)
+    services.delete_files(workspace=call.workspace, path=asked)
+    return {}
+
+
+@endpoint(None)
+def multipart(call: Call, path: str) -> object:
+    """Refuse; the client goes on with one PUT on just these words."""
+    ArtifactPath.parse(path)
+    raise NotImplementedHereError("Multipart upload is not supported for the current artifact repository")
+
+
+@endpoint(None)
+def presigned(call: Call, path: str) -> object:
+    """Refuse: files go through this server."""
+    ArtifactPath.parse(path)
+    raise NotImplementedHereError("Presigned URLs are not supported for the current artifact repository")
+
+
+def _chunks(request: HttpRequest, size_bytes: int) -> Iterator[bytes]:
+    left = size_bytes
+    while left > 0 and (chunk := request.read(min(CHUNK_BYTES, left))):
+        left -= len(chunk)
+        yield chunk
+
+
+def _authorise_write(call: Call, path: ArtifactPath) -> None:
+    """Prove that a path lies in the artifacts of an active run or of a logged model of the workspace."""
+    parts = path.parts
+    if len(parts) >= 3 and parts[2] == "artifacts":
+        run = get_run(workspace=call.workspace, uid=parts[1])
+        owner = run.experiment_id
+        check_active_run(run)
+    elif len(parts) >= 4 and parts[1] == "models" and parts[3] == "artifacts":
+        owner = get_model(workspace=call.workspace, uid=parts[2]).experiment_id
+    else:
+        raise NotFoundError(f"No run or logged model has its artifacts at {str(path)!r}.")
+    if parts[0] != str(owner):
+        raise NotFoundError(f"No run or logged model has its artifacts at {str(path)!r}.")
