@@ -58,7 +58,7 @@ SETTINGS = (
     Setting(
         "ARTIFACT_ROOT",
         "",
-        "Where artifacts live: a folder, s3://bucket/prefix, az://container/prefix or gs://…. Empty: in the data folder.",
+        "Where artifacts live: a folder, s3://bucket/prefix, az://container/prefix or gs://…. Empty: data folder.",
     ),
     Setting(
         "PORTAL_ALLOWED_HOSTS",

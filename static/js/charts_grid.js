@@ -137,6 +137,11 @@ class Card {
     this.note.hidden = false;
   }
 
+  /** Take a message about trouble away: the server answers again. */
+  recover() {
+    if (this.note.classList.contains("is-error")) this.redraw();
+  }
+
   redraw() {
     if (!this.state || !this.isNear) return;
     const shown = [...runs.keys()].flatMap((uid) => this.traces.get(uid) ?? []);
@@ -291,7 +296,11 @@ async function ask(group) {
     const response = await fetch(addressOf(group), { headers: tag && hasAll ? { "If-None-Match": tag } : {}, redirect: "manual" });
     if (response.type === "opaqueredirect") throw new Error(text.signedOut);
     const body = await response.text(); // read even when it is of no use: else the browser counts it as broken off
-    if (asked !== generation || response.status === 304) return;
+    if (asked !== generation) return;
+    if (response.status === 304) {
+      for (const card of group) card.recover();
+      return;
+    }
     const answer = JSON.parse(body);
     if (!response.ok) throw new Error(answer.error);
     if (question !== addressOf(group, { withStates: false })) return; // zoomed meanwhile: another answer comes

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 import structlog
@@ -120,7 +120,7 @@ class MlflowView(APIView):
         """Authenticate; what is permitted is asked with the workspace."""
         self.perform_authentication(request)
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # a Django response, not one of DRF's
         self, request: DrfRequest, response: HttpResponseBase, *args: object, **kwargs: object
     ) -> HttpResponseBase:
         """Leave the response as it is: there is nothing to negotiate."""
@@ -132,7 +132,7 @@ class MlflowView(APIView):
         if method not in self.endpoints:
             raise MethodNotAllowed(method)
         called, need = self.endpoints[method]
-        raw, credential = request._request, request.auth
+        raw, credential = request._request, cast(Credential, request.auth)
         call = Call(
             request=raw,
             credential=credential,
@@ -151,7 +151,7 @@ class MlflowView(APIView):
 class NoEndpoint(MlflowView):
     """A path that MLflow may have and this server does not: 404 to those who have a token, 401 to the others."""
 
-    def run(self, request: DrfRequest, *args: object, **path: str) -> HttpResponseBase:
+    def run(self, request: DrfRequest, workspace: str | None = None, **path: str) -> HttpResponseBase:
         """Answer what MLflow's clients understand."""
         return error_response(
             status=404,
@@ -159,7 +159,7 @@ class NoEndpoint(MlflowView):
             message=f"{request.method} {request.path[:200]} is not an endpoint here.",
         )
 
-    get = post = put = patch = delete = head = options = run  # type: ignore[assignment]
+    get = post = put = patch = delete = head = options = run
 
 
 def json_response(value: object, *, status: int = 200) -> HttpResponse:
@@ -223,7 +223,8 @@ def _read(request: HttpRequest, kind: type[Body], most: int) -> Body:
         raise errors.InvalidParameterError(f"The body has {len(body)} of the {length} bytes that Content-Length said.")
     if body and request.content_type != "application/json":
         raise errors.InvalidParameterError(
-            f"Bad Request. Content-Type must be one of ['application/json'], it is {request.content_type[:100]!r}."
+            "Bad Request. Content-Type must be one of ['application/json'], "
+            f"it is {(request.content_type or '')[:100]!r}."
         )
     return json.decode(body, kind)
 

@@ -93,9 +93,9 @@ class State:
             payload = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             grid, *counts = np.frombuffer(payload, "<u4").tolist()
         except ValueError:
-            grid, counts = 0, []
+            raise InvalidParameterError(f"since: {text[:40]!r} is not a state that was answered before") from None
         if len(counts) != runs:
-            raise InvalidParameterError(f"since: {text[:40]!r} is not a state that was answered for {runs} runs")
+            raise InvalidParameterError(f"since: {text[:40]!r} is a state of {len(counts)} runs, not of {runs}")
         return cls(grid, tuple(counts))
 
     def has_counts(self, counts: Sequence[int]) -> bool:

@@ -38,7 +38,7 @@ def decode(body: bytes, kind: type[T]) -> T:
     """
     if b"\\u0000" not in body:
         try:
-            fast = _decoder(kind).decode(body)
+            fast: T = _decoder(kind).decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             pass
         else:

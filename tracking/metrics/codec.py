@@ -42,8 +42,8 @@ class Points:
     def __len__(self) -> int:
         return len(self.values)
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
-        """Return the points that a mask or an array of indices chooses, in its order, copied."""
+    def take(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Self:
+        """Return the points that a mask or an array of indices chooses, in its order, copied; or a slice's, shared."""
         return type(self)(self.steps[which], self.timestamps_ms[which], self.values[which])
 
     @classmethod

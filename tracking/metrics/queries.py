@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+from django.db.models import F
 
 from tracking.core.pages import Page, decode_token, encode_token
 from tracking.metrics import codec, store
@@ -19,13 +20,22 @@ from tracking.runs.types import KeyKind
 
 def series_by_run(*, run_ids: Sequence[int]) -> dict[int, list[SeriesRow]]:
     """Return every metric series of these runs by run, sorted by key. One query; reads no points."""
-    rows = MetricSeries.objects.filter(run__in=run_ids).values_list(
-        "run_id", "key__name", "latest_value", "latest_timestamp_ms", "latest_step",
-        "min_value", "max_value", "first_step", "last_step", "received",
-    )  # fmt: skip
     by_run: defaultdict[int, list[SeriesRow]] = defaultdict(list)
-    for run_id, key, latest, *rest in rows:
-        by_run[run_id].append(SeriesRow(run_id, key, math.nan if latest is None else latest, *rest))
+    for row in MetricSeries.objects.filter(run__in=run_ids).annotate(name=F("key__name")):
+        by_run[row.run_id].append(
+            SeriesRow(
+                run_id=row.run_id,
+                key=row.name,
+                latest_value=math.nan if row.latest_value is None else row.latest_value,
+                latest_timestamp_ms=row.latest_timestamp_ms,
+                latest_step=row.latest_step,
+                min_value=row.min_value,
+                max_value=row.max_value,
+                first_step=row.first_step,
+                last_step=row.last_step,
+                received=row.received,
+            )
+        )
     for found in by_run.values():
         found.sort(key=lambda row: row.key)
     return by_run

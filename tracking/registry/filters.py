@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery, When
 
 from tracking.core.errors import InvalidParameterError
 from tracking.registry.models import LoggedModel, LoggedModelMetric, LoggedModelParam, LoggedModelTag
@@ -69,7 +69,10 @@ def _sorted_by(key: ModelOrder) -> list[Column]:
             When(Q(Exists(latest.filter(value__isnull=False))), then=0), When(Q(Exists(latest)), then=1), default=2
         )
         value = Subquery(latest.filter(value__isnull=False).values("value")[:1])
-        return [Column(rank, int, True), Column(value, float, key.is_ascending, is_nullable=True)]
+        return [
+            Column(rank, int, True),
+            Column(ExpressionWrapper(value, FloatField()), float, key.is_ascending, is_nullable=True),
+        ]
     found = LOGGED_MODELS.find_key(Entity.ATTRIBUTE, name or prefix) if entity is Entity.ATTRIBUTE else None
     if found is None or found.name == "source_run_id":
         raise InvalidParameterError(

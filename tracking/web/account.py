@@ -1,5 +1,9 @@
 """The page of the person who is signed in."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
@@ -11,10 +15,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from tracking.core.clock import utc_now
-from tracking.identity.models import User
 from tracking.identity.services import set_password
 from tracking.web.base import credential_of
 from tracking.workspaces.queries import list_workspaces
+
+if TYPE_CHECKING:
+    from tracking.identity.models import User
 
 
 @sensitive_post_parameters("new_password1", "new_password2")

@@ -1,6 +1,9 @@
 """Pages of a run's artifacts: the tree, a preview, the bytes."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
@@ -12,7 +15,6 @@ from django.views.decorators.http import require_safe
 from tracking.artifacts.queries import head_run_file, list_run_files, read_run_file
 from tracking.artifacts.store import guess_content_type, parse_range
 from tracking.artifacts.types import FileInfo, ObjectHead, RangeNotSatisfiableError
-from tracking.runs.models import Run
 from tracking.runs.queries import get_run
 from tracking.web.base import workspace_page
 from tracking.web.errors import refusing_bad_values
@@ -26,8 +28,11 @@ from tracking.web.previews import (
     make_preview,
     reads_head,
 )
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Run
+    from tracking.workspaces.models import Workspace
 
 ENTRIES_PER_PAGE = 500
 # Whatever is in the file, it gets no script, no cookies and no network from our address (CSP level 3, "sandbox").

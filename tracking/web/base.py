@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -44,6 +44,6 @@ def workspace_page(
                 raise PermissionDenied(str(error)) from None
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
-        return page
+        return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
 
     return decorate

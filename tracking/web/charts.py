@@ -1,10 +1,12 @@
 """The data of line charts, and what a page needs to show a grid of them."""
 
+from __future__ import annotations
+
 import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
@@ -30,13 +32,15 @@ from tracking.core.errors import InvalidParameterError
 from tracking.metrics.codec import Points
 from tracking.metrics.queries import read_series, series_by_run
 from tracking.metrics.types import SeriesRow
-from tracking.runs.models import Run
 from tracking.runs.queries import find_runs
 from tracking.runs.types import RunRow, RunStatus
 from tracking.web.base import workspace_page
 from tracking.web.formats import unnamed
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Run
+    from tracking.workspaces.models import Workspace
 
 MAX_RUNS = 100
 MAX_METRICS = 50

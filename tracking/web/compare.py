@@ -1,7 +1,10 @@
 """The page that lays runs side by side: their curves first, then params and metrics."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
@@ -17,8 +20,10 @@ from tracking.web.base import workspace_page
 from tracking.web.charts import MAX_RUNS, ChartedRun, chart_grid, charted_runs, metric_names
 from tracking.web.formats import StatusShown, status_shown, time_element
 from tracking.web.run_table import Cell, SeriesByRun, link_with, metric_cell, shown_duration, text_cell
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
+
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
 
 # A table is cut here; the search box finds the rest.
 MAX_CELLS = 6_000

@@ -1,6 +1,9 @@
 """Pages of experiments: browse by name, look at one."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -10,7 +13,6 @@ from tracking.core.clock import utc_now
 from tracking.core.errors import FilterError, InvalidParameterError
 from tracking.core.pages import Page
 from tracking.metrics.queries import series_by_run
-from tracking.runs.models import Experiment
 from tracking.runs.queries import (
     count_experiments,
     count_runs,
@@ -40,8 +42,11 @@ from tracking.web.run_table import (
     shown_runs,
 )
 from tracking.web.snippets import tracking_uri, training_snippet
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Experiment
+    from tracking.workspaces.models import Workspace
 
 EXPERIMENTS_PER_PAGE = 50
 RUNS_PER_PAGE = 50

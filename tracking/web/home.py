@@ -1,19 +1,24 @@
 """The first page: workspaces, and what runs now."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from tracking.runs.models import Run
 from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
 from tracking.web.snippets import tracking_uri, training_snippet
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.queries import list_workspaces
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Run
+    from tracking.workspaces.models import Workspace
 
 MAX_RUNNING = 200
 MAX_RUNNING_SHOWN = 20

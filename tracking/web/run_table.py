@@ -1,12 +1,14 @@
 """The table of runs on an experiment's page: which columns there are, what their cells say, where their links lead."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from unicodedata import east_asian_width
 
 from django.http import QueryDict
@@ -28,7 +30,9 @@ from tracking.web.formats import (
     time_element,
     unnamed,
 )
-from tracking.workspaces.models import Workspace
+
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
 
 MAX_COLUMNS = 40
 DEFAULT_COLUMNS = 8

@@ -1,7 +1,10 @@
 """The page of one run."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,7 +17,6 @@ from tracking.metrics.queries import series_by_run
 from tracking.metrics.types import SeriesRow
 from tracking.registry.queries import list_models_of_run, model_links_by_run
 from tracking.registry.types import LoggedModelRow, LoggedModelStatus
-from tracking.runs.models import Run
 from tracking.runs.queries import find_runs, get_experiment, get_run, list_child_runs, run_row
 from tracking.runs.types import NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
 from tracking.web.artifacts import page_context
@@ -33,8 +35,11 @@ from tracking.web.formats import (
     unnamed,
 )
 from tracking.web.markup import render_markdown
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Run
+    from tracking.workspaces.models import Workspace
 
 SYSTEM_TAG_PREFIX = "mlflow."
 SYSTEM_METRIC_PREFIX = "system/"

@@ -1,6 +1,9 @@
 """The page of a workspace: where training scripts send their runs to."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -11,13 +14,15 @@ from django.views.decorators.http import require_http_methods
 from tracking.core.clock import utc_now
 from tracking.identity.services import issue_tracking_token
 from tracking.identity.types import TRACKING_TOKEN_LIFE
-from tracking.runs.models import Run
 from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of, workspace_page
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.snippets import tracking_uri, training_snippet
-from tracking.workspaces.models import Workspace
 from tracking.workspaces.types import Permission
+
+if TYPE_CHECKING:
+    from tracking.runs.models import Run
+    from tracking.workspaces.models import Workspace
 
 MAX_RUNNING_SHOWN = 20
 

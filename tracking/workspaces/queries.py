@@ -8,7 +8,8 @@ from tracking.workspaces.models import RoleAssignment, Workspace
 
 def list_workspaces(*, credential: Credential) -> list[Workspace]:
     """Return the workspaces the asker may read, by name, each with its group. Two queries."""
-    roles = list(RoleAssignment.objects.filter(user=credential.user).values_list("group_id", "workspace_id"))
+    assigned = RoleAssignment.objects.filter(user=credential.user)
+    roles: list[tuple[int | None, int | None]] = list(assigned.values_list("group_id", "workspace_id"))
     found = Workspace.objects.select_related("group").order_by("name")
     if credential.workspace_id is not None:
         found = found.filter(pk=credential.workspace_id)

@@ -1,0 +1,39 @@
+# Two commands do everything: `make run` and `make test`. Python 3.11 or newer; PYTHON=… chooses one.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+TESTS := -n 2 --dist loadfile
+
+.PHONY: run test check clean
+
+run: $(VENV)/run.stamp
+	@exec $(BIN)/python manage.py serve
+
+test: check
+	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest $(TESTS) --database postgres
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint --check --lint --quiet templates
+	PORTAL_DATA_DIR=$(VENV)/check PORTAL_URL=https://portal.example $(BIN)/python manage.py check --deploy --fail-level WARNING
+	PORTAL_DATA_DIR=$(VENV)/check $(BIN)/python manage.py makemigrations --check --dry-run
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "mlportal needs Python 3.11 or newer; none was found. Set PYTHON=/path/to/python."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/run.stamp

@@ -1,0 +1,228 @@
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from tests.support.people import People
+from tests.tracking.web.filling import add_experiment, add_run, log
+from tracking.runs.models import Experiment, Run
+from tracking.runs.queries import run_rows
+from tracking.runs.types import RunStatus
+from tracking.web.charts import chart_grid
+
+URL = "/w/default/charts/series"
+
+
+@pytest.fixture
+def experiment(people: People) -> Experiment:
+    return add_experiment(people.workspace, "digits")
+
+
+@pytest.fixture
+def bob(client: Client, people: People) -> Client:
+    client.force_login(people.bob.user)
+    return client
+
+
+def answer_of(client: Client, **query: str | list[str]) -> dict[str, Any]:
+    response = client.get(URL, query)
+    assert response.status_code == 200, response.content
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def floats(column: dict[str, str]) -> list[float]:
+    found: list[float] = np.frombuffer(base64.b64decode(column["bdata"]), "<f8").tolist()
+    return found
+
+
+class TestSeries:
+    def test_answers_the_points_of_every_run_and_metric(self, bob: Client, experiment: Experiment) -> None:
+        first = add_run(experiment, "first", metrics={"loss": [3.0, 2.0], "acc": [0.1]})
+        second = add_run(experiment, "second", metrics={"loss": [5.0]})
+
+        answer = answer_of(bob, run=f"{first.uid},{second.uid}", metric=["loss", "acc"])
+
+        found = {(trace["name"], trace["metric"]): floats(trace["y"]) for trace in answer["traces"]}
+        assert found == {
+            ("first", "loss"): [3.0, 2.0],
+            ("first", "acc"): [0.1],
+            ("second", "loss"): [5.0],
+        }
+
+    def test_takes_the_parameter_run_several_times_too(self, bob: Client, experiment: Experiment) -> None:
+        runs = [add_run(experiment, name, metrics={"loss": [1.0]}) for name in "ab"]
+
+        answer = answer_of(bob, run=[run.uid for run in runs], metric="loss")
+
+        assert [trace["run"] for trace in answer["traces"]] == [run.uid for run in runs]
+
+    def test_answers_a_part_of_x(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one", metrics={"loss": [float(step) for step in range(50)]})
+
+        answer = answer_of(bob, run=run.uid, metric="loss", **{"from": "10", "to": "12"})
+
+        assert floats(answer["traces"][0]["x"]) == [10.0, 11.0, 12.0]
+
+    def test_closes_an_open_range_with_the_data(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one", metrics={"loss": [1.0, 2.0, 3.0]})
+
+        answer = answer_of(bob, run=run.uid, metric="loss", **{"from": "1"})
+
+        assert floats(answer["traces"][0]["x"]) == [1.0, 2.0]
+
+    def test_counts_relative_time_in_seconds(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one", metrics={"loss": [1.0, 2.0, 3.0]})
+
+        answer = answer_of(bob, run=run.uid, metric="loss", x="relative")
+
+        assert floats(answer["traces"][0]["x"]) == [0.0, 1.0, 2.0]
+
+    def test_names_the_runs_that_go_on(self, bob: Client, experiment: Experiment) -> None:
+        live = add_run(experiment, "live", metrics={"loss": [1.0]}, status=RunStatus.RUNNING)
+        done = add_run(experiment, "done", metrics={"loss": [1.0]})
+
+        assert answer_of(bob, run=f"{live.uid},{done.uid}", metric="loss")["running"] == [live.uid]
+
+    def test_leaves_out_runs_that_the_workspace_does_not_have(self, bob: Client, people: People) -> None:
+        elsewhere = People.around("other")
+        foreign = add_run(add_experiment(elsewhere.workspace, "secret"), "foreign", metrics={"loss": [1.0]})
+
+        assert answer_of(bob, run=f"{foreign.uid},nothing", metric="loss")["traces"] == []
+
+    @pytest.mark.parametrize(
+        ("query", "named"),
+        [
+            ({"metric": "loss"}, "run"),
+            ({"run": ",".join(str(i) for i in range(101)), "metric": "loss"}, "run"),
+            ({"run": "a"}, "metric"),
+            ({"run": "a", "metric": [str(i) for i in range(51)]}, "metric"),
+            ({"run": "a", "metric": "loss", "x": "epoch"}, "x"),
+            ({"run": "a", "metric": "loss", "px": "4001"}, "px"),
+            ({"run": "a", "metric": "loss", "px": "-5"}, "px"),
+            ({"run": "a", "metric": "loss", "from": "nan"}, "from"),
+            ({"run": "a", "metric": "loss", "to": "soon"}, "to"),
+            ({"run": "a", "metric": "loss", "from": "2", "to": "1"}, "from"),
+            ({"run": "a", "metric": "loss", "smooth": "ema:2"}, "smooth"),
+            ({"run": "a", "metric": "loss", "since": ["", ""]}, "since"),
+            ({"run": "a", "metric": "loss", "since": "what?"}, "since"),
+        ],
+    )
+    def test_refuses_a_bad_parameter_by_its_name(
+        self, bob: Client, people: People, query: dict[str, str | list[str]], named: str
+    ) -> None:
+        response = bob.get(URL, query)
+
+        assert response.status_code == 400
+        assert response.json()["error"].startswith(f"{named}: ")
+
+    def test_does_not_exist_for_a_stranger(self, client: Client, people: People) -> None:
+        client.force_login(people.cleo.user)
+
+        assert client.get(URL, {"run": "a", "metric": "loss"}).status_code == 404
+
+    def test_costs_the_same_for_more_runs_and_metrics(
+        self, bob: Client, experiment: Experiment, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        metrics = {f"m{i}": [1.0, 2.0] for i in range(5)}
+        runs = [add_run(experiment, f"run {i}", metrics=metrics) for i in range(12)]
+
+        with django_assert_max_num_queries(8):  # session, person, workspace, roles; runs, series, keys, points
+            answer = answer_of(bob, run=",".join(run.uid for run in runs), metric=list(metrics))
+
+        assert len(answer["traces"]) == 60
+
+
+class TestSeriesLive:
+    @pytest.fixture
+    def pair(self, experiment: Experiment) -> tuple[Run, Run]:
+        live = add_run(experiment, "live", metrics={"loss": [1.0] * 9, "acc": [1.0]}, status=RunStatus.RUNNING)
+        done = add_run(experiment, "done", metrics={"loss": [1.0] * 100, "acc": [1.0]})
+        return live, done
+
+    def query(self, pair: tuple[Run, Run]) -> dict[str, str | list[str]]:
+        return {"run": f"{pair[0].uid},{pair[1].uid}", "metric": ["loss", "acc"]}
+
+    def test_answers_304_while_nothing_changes(self, bob: Client, pair: tuple[Run, Run]) -> None:
+        etag = bob.get(URL, self.query(pair)).headers["ETag"]
+
+        again = bob.get(URL, self.query(pair), headers={"If-None-Match": etag})
+
+        assert again.status_code == 304
+        assert again.content == b""
+
+    def test_answers_only_the_series_that_changed(self, bob: Client, pair: tuple[Run, Run]) -> None:
+        first = bob.get(URL, self.query(pair))
+        states = first.json()["states"]
+        log(pair[0], {"loss": [7.0]}, first_step=9)
+
+        since = [states["loss"], states["acc"]]
+        again = bob.get(URL, {**self.query(pair), "since": since}, headers={"If-None-Match": first.headers["ETag"]})
+
+        assert again.status_code == 200
+        assert [(trace["run"], trace["metric"]) for trace in again.json()["traces"]] == [(pair[0].uid, "loss")]
+        assert floats(again.json()["traces"][0]["y"])[-1] == 7.0
+        assert again.json()["states"]["acc"] == states["acc"]
+        assert again.json()["states"]["loss"] != states["loss"]
+
+    def test_answers_the_whole_chart_when_its_grid_moves(self, bob: Client, pair: tuple[Run, Run]) -> None:
+        states = bob.get(URL, self.query(pair)).json()["states"]
+        log(pair[0], {"loss": [7.0]}, first_step=5_000)
+
+        again = answer_of(bob, **self.query(pair), since=[states["loss"], states["acc"]])
+
+        assert {(trace["run"], trace["metric"]) for trace in again["traces"]} == {
+            (pair[0].uid, "loss"),
+            (pair[1].uid, "loss"),
+        }
+
+    def test_tells_that_a_run_ended_although_no_point_came(self, bob: Client, pair: tuple[Run, Run]) -> None:
+        first = bob.get(URL, self.query(pair))
+        Run.objects.filter(pk=pair[0].pk).update(status=RunStatus.FINISHED)
+
+        again = bob.get(URL, self.query(pair), headers={"If-None-Match": first.headers["ETag"]})
+
+        assert again.status_code == 200
+        assert again.json()["running"] == []
+
+
+class TestChartGrid:
+    def test_gives_every_run_a_look_of_its_own(
+        self, people: People, experiment: Experiment, rf: RequestFactory
+    ) -> None:
+        rows = run_rows([add_run(experiment, f"run {i}") for i in range(25)])
+
+        grid = chart_grid(request=rf.get("/"), workspace=people.workspace, runs=rows, metrics=["loss"])
+
+        assert len({(run.colour, run.dash) for run in grid.runs}) == 25
+
+    def test_reads_its_state_from_the_address(self, people: People, rf: RequestFactory) -> None:
+        request = rf.get("/?x=time&smooth=0.6&logy=1")
+
+        grid = chart_grid(request=request, workspace=people.workspace, runs=[], metrics=[])
+
+        assert (grid.x, grid.smooth, grid.is_log_y) == ("time", "0.6", True)
+
+    def test_falls_back_where_the_address_says_nonsense(self, people: People, rf: RequestFactory) -> None:
+        grid = chart_grid(request=rf.get("/?x=up&smooth=9"), workspace=people.workspace, runs=[], metrics=[])
+
+        assert (grid.x, grid.smooth, grid.is_log_y) == ("step", "0", False)
+
+    def test_is_live_while_a_run_goes_on(self, people: People, experiment: Experiment, rf: RequestFactory) -> None:
+        rows = run_rows([add_run(experiment, "live", status=RunStatus.RUNNING)])
+
+        assert chart_grid(request=rf.get("/"), workspace=people.workspace, runs=rows, metrics=[]).is_live
+
+    def test_can_be_sent_to_the_script(self, people: People, experiment: Experiment, rf: RequestFactory) -> None:
+        rows = run_rows([add_run(experiment, "<b>one</b>")])
+
+        grid = chart_grid(request=rf.get("/"), workspace=people.workspace, runs=rows, metrics=["loss"])
+
+        context = json.loads(json.dumps(grid.context))
+        assert context["seriesUrl"] == reverse("web:series", args=["default"])
+        assert context["runs"][0]["name"] == "<b>one</b>"

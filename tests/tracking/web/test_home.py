@@ -1,0 +1,100 @@
+"""The first page."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.support.people import People
+from tracking.core.clock import utc_now
+from tracking.runs.models import Run
+from tracking.runs.queries import get_experiment
+from tracking.runs.services import create_run
+from tracking.workspaces.services import create_workspace
+
+
+def start_runs(people: People, *names: str) -> list[Run]:
+    default = get_experiment(workspace=people.workspace, experiment_id="0")
+    return [
+        create_run(experiment=default, name=name, user_name="ann", started_at=utc_now(), tags=[]) for name in names
+    ]
+
+
+class TestHome:
+    def test_asks_a_stranger_to_sign_in(self, client: Client, people: People) -> None:
+        response = client.get("/")
+
+        assert response.status_code == 302
+        assert response["Location"] == "/sign-in?next=/"
+
+    def test_lists_the_workspaces_one_may_see(self, client: Client, people: People) -> None:
+        People.around("speech")
+        create_workspace(name="hidden", group=people.workspace.group, by=None, now=utc_now())
+        client.force_login(people.bob.user)
+
+        page = client.get("/").content.decode()
+
+        assert 'href="/w/default/experiments"' in page
+        assert 'href="/w/speech/experiments"' in page
+        assert "/w/hidden/" not in page
+
+    def test_shows_a_person_without_a_role_nothing(self, client: Client, people: People) -> None:
+        client.force_login(people.cleo.user)
+
+        page = client.get("/").content.decode()
+
+        assert "/w/default" not in page
+        assert "You have no workspace yet" in page
+
+    def test_links_what_runs_now(self, client: Client, people: People) -> None:
+        (run,) = start_runs(people, "<b>quiet</b> otter")
+        client.force_login(people.bob.user)
+
+        page = client.get("/").content.decode()
+
+        assert f'href="/w/default/runs/{run.uid}"' in page
+        assert f'href="/w/default/experiments/{run.experiment_id}"' in page
+        assert "&lt;b&gt;quiet&lt;/b&gt; otter" in page
+
+    def test_offers_the_snippet(self, client: Client, people: People) -> None:
+        client.force_login(people.bob.user)
+
+        assert "mlflow.set_tracking_uri(" in client.get("/").content.decode()
+
+    def test_answers_the_menu_alone_to_the_header(self, client: Client, people: People) -> None:
+        client.force_login(people.bob.user)
+
+        response = client.get("/", headers={"HX-Request": "true", "HX-Target": "workspace-menu"})
+
+        page = response.content.decode()
+        assert "<html" not in page
+        assert 'href="/w/default/experiments"' in page
+        assert "HX-Target" in response["Vary"]
+
+    def test_costs_no_more_queries_for_ten_more_runs(
+        self, client: Client, people: People, django_assert_num_queries: Any
+    ) -> None:
+        client.force_login(people.bob.user)
+        start_runs(people, "first")
+        with django_assert_num_queries(6):  # session, user, roles, workspaces, runs, one count a workspace
+            client.get("/")
+        start_runs(people, *(f"run-{i}" for i in range(10)))
+
+        with django_assert_num_queries(6):
+            response = client.get("/")
+
+        assert response.content.count(b"/w/default/runs/") == 11
+
+
+@pytest.mark.parametrize("url", ["/", "/account", "/sign-in", "/w/default/", "/w/default/experiments"])
+def test_every_page_obeys_the_policy(client: Client, people: People, url: str) -> None:
+    """No inline script, handler or style, which the Content-Security-Policy would refuse."""
+    if url != "/sign-in":
+        client.force_login(people.ann.user)
+
+    response = client.get(url)
+
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "unsafe" not in response["Content-Security-Policy"]
+    assert not any(mark in page for mark in (" style=", " onclick=", " onload=", "<script>"))

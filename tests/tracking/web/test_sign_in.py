@@ -1,0 +1,96 @@
+"""Coming in and going out."""
+
+import pytest
+from django.test import Client
+
+from tests.support.people import People
+from tracking.core.clock import utc_now
+from tracking.identity.services import issue_sign_in_link, set_password
+from tracking.identity.types import SIGN_IN_LINK_LIFE
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture
+def ann(people: People) -> People:
+    set_password(user=people.ann.user, password=PASSWORD, by=people.ann.user, now=utc_now())
+    return people
+
+
+def is_signed_in(client: Client) -> bool:
+    return client.get("/account").status_code == 200
+
+
+class TestSignIn:
+    def test_with_the_password_leads_home(self, client: Client, ann: People) -> None:
+        response = client.post("/sign-in", {"username": "ann", "password": PASSWORD})
+
+        assert response["Location"] == "/"
+        assert is_signed_in(client)
+
+    def test_with_a_wrong_password_says_so_and_keeps_the_way_on(self, client: Client, ann: People) -> None:
+        response = client.post("/sign-in", {"username": "ann", "password": "wrong", "next": "/w/default/"})
+
+        page = response.content.decode()
+        assert "Please enter a correct username and password" in page
+        assert 'name="next" value="/w/default/"' in page
+        assert "wrong" not in page
+        assert not is_signed_in(client)
+
+    def test_leads_on_to_a_page_of_ours(self, client: Client, ann: People) -> None:
+        wanted = "/w/default/#/experiments/1"
+
+        response = client.post("/sign-in", {"username": "ann", "password": PASSWORD, "next": wanted})
+
+        assert response["Location"] == wanted
+
+    @pytest.mark.parametrize(
+        "wanted",
+        ["//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example/", "javascript:alert(1)", "x"],
+    )
+    def test_never_leads_elsewhere(self, client: Client, ann: People, wanted: str) -> None:
+        response = client.post("/sign-in", {"username": "ann", "password": PASSWORD, "next": wanted})
+
+        assert response["Location"] == "/"
+
+    def test_needs_the_token_of_the_form(self, ann: People) -> None:
+        response = Client(enforce_csrf_checks=True).post("/sign-in", {"username": "ann", "password": PASSWORD})
+
+        assert response.status_code == 403
+
+
+class TestUseLink:
+    def test_signs_in_once(self, client: Client, people: People) -> None:
+        link = issue_sign_in_link(user=people.ann.user, now=utc_now())
+
+        first = client.get(f"/sign-in/{link}")
+
+        assert first["Location"] == "/"
+        assert is_signed_in(client)
+        assert Client().get(f"/sign-in/{link}").status_code == 403
+
+    def test_says_how_to_get_a_new_one_when_it_is_late(self, client: Client, people: People) -> None:
+        link = issue_sign_in_link(user=people.ann.user, now=utc_now() - SIGN_IN_LINK_LIFE)
+
+        response = client.get(f"/sign-in/{link}")
+
+        assert response.status_code == 403
+        assert "manage.py sign_in_link" in response.content.decode()
+        assert not is_signed_in(client)
+
+    def test_refuses_what_is_no_link(self, client: Client, people: People) -> None:
+        assert client.get("/sign-in/nonsense").status_code == 403
+
+
+class TestSignOut:
+    def test_ends_the_session(self, client: Client, people: People) -> None:
+        client.force_login(people.ann.user)
+
+        assert client.post("/sign-out")["Location"] == "/sign-in"
+        assert not is_signed_in(client)
+
+    def test_is_nothing_that_a_picture_on_another_site_can_do(self, client: Client, people: People) -> None:
+        client.force_login(people.ann.user)
+
+        assert client.get("/sign-out").status_code == 405
+        assert is_signed_in(client)
