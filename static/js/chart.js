@@ -230,14 +230,6 @@ export function highlight(element, uid) {
   shade(element);
 }
 
-/** Show a part of x, [from, to], or all of it (null). */
-export function range(element, wanted) {
-  const state = live.get(element);
-  if (!state) return undefined;
-  const shown = wanted ? { "xaxis.range": wanted.map((x) => x / state.unit.factor) } : { "xaxis.autorange": true, "yaxis.autorange": true };
-  return Plotly.relayout(element, shown);
-}
-
 /** Take a chart away and free what it holds. */
 export function purge(element) {
   const state = live.get(element);

@@ -316,12 +316,12 @@ async function ask(group) {
   }
 }
 
-/** Ask for everything that is near again, from nothing. */
-function reload() {
+/** Ask for everything that is near again, from nothing. A zoom means nothing on another axis. */
+function reload({ keepsZoom }) {
   generation += 1;
   tags.clear();
   for (const card of cards.values()) {
-    card.range = null;
+    if (!keepsZoom) card.range = null;
     card.forget();
     if (card.isNear) load(card);
   }
@@ -509,11 +509,11 @@ function withState(href, state) {
 
 controls.x.addEventListener("change", () => {
   remember();
-  reload();
+  reload({ keepsZoom: false });
 });
 const smoothChanged = debounce(INPUT_PAUSE_MS, () => {
   remember();
-  reload();
+  reload({ keepsZoom: true });
 });
 controls.smooth.addEventListener("input", () => {
   controls.smoothShown.textContent = Number(controls.smooth.value).toFixed(2);
@@ -544,7 +544,6 @@ function endLive() {
   isLive = false;
   clearTimeout(nextTick);
   root.querySelector("[data-charts-live-field]").hidden = true;
-  document.dispatchEvent(new CustomEvent("runs-ended"));
 }
 
 controls.live?.addEventListener("change", tick);

@@ -83,10 +83,11 @@ def _may_install() -> bool:
 
 def _install(what: str) -> None:
     """Install Debian's package. Test processes run side by side and apt refuses company, hence the lock."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with (Path(tempfile.gettempdir()) / "mlportal-tests-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if find_program(what) is None:
-            subprocess.run(["apt-get", "update"], env=environ, **quiet)
-            subprocess.run(["apt-get", "install", "-y", DEBIAN_PACKAGE[what]], env=environ, **quiet)
+            subprocess.run(["apt-get", "update"], env=environ, capture_output=True, check=False)
+            subprocess.run(
+                ["apt-get", "install", "-y", DEBIAN_PACKAGE[what]], env=environ, capture_output=True, check=False
+            )

@@ -125,8 +125,10 @@ def _smooth_finite(x: Floats, y: Floats, mean: Callable[[Floats, Floats], Floats
         places = places[np.argsort(x[places], kind="stable")]
         exponent = np.frexp(np.abs(y[places]).max())[1]
         scaled = np.ldexp(y[places], -exponent)
-        # Rounding must not carry a mean past the greatest value, where scaling back could overflow.
-        result[places] = np.ldexp(np.clip(mean(x[places], scaled), scaled.min(), scaled.max()), exponent)
+        # Rounding must not carry a mean past the greatest value, where scaling back could overflow; nor may scaling,
+        # which makes the tiniest values 0, carry one below the least.
+        means = np.ldexp(np.clip(mean(x[places], scaled), scaled.min(), scaled.max()), exponent)
+        result[places] = np.clip(means, y[places].min(), y[places].max())
     return result
 
 

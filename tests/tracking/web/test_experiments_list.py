@@ -1,9 +1,9 @@
 """The list of experiments."""
 
 import re
-from typing import Any
 
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tracking.core.clock import utc_now
@@ -65,7 +65,7 @@ class TestExperimentList:
         client.force_login(people.bob.user)
 
         first = client.get(URL, {"q": "nightly"}).content.decode()
-        following = re.search(r'rel="next" href="([^"]*)"', first)
+        following = re.search(r'rel="next"\s+href="([^"]*)"', first)
         assert following is not None
         second = client.get(URL + following[1].replace("&amp;", "&")).content.decode()
 
@@ -116,7 +116,7 @@ class TestExperimentList:
         assert client.get(URL).status_code == 404
 
     def test_costs_no_more_queries_for_ten_more_rows(
-        self, client: Client, people: People, django_assert_num_queries: Any
+        self, client: Client, people: People, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         client.force_login(people.bob.user)
         queries = 8  # session, user, workspace, roles, experiments, counts of runs, tags, total

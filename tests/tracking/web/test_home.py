@@ -1,9 +1,8 @@
 """The first page."""
 
-from typing import Any
-
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tracking.core.clock import utc_now
@@ -15,9 +14,7 @@ from tracking.workspaces.services import create_workspace
 
 def start_runs(people: People, *names: str) -> list[Run]:
     default = get_experiment(workspace=people.workspace, experiment_id="0")
-    return [
-        create_run(experiment=default, name=name, user_name="ann", started_at=utc_now(), tags=[]) for name in names
-    ]
+    return [create_run(experiment=default, name=name, user_name="ann", started_at=utc_now(), tags=[]) for name in names]
 
 
 class TestHome:
@@ -72,7 +69,7 @@ class TestHome:
         assert "HX-Target" in response["Vary"]
 
     def test_costs_no_more_queries_for_ten_more_runs(
-        self, client: Client, people: People, django_assert_num_queries: Any
+        self, client: Client, people: People, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         client.force_login(people.bob.user)
         start_runs(people, "first")

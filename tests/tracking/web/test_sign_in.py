@@ -46,7 +46,7 @@ class TestSignIn:
 
     @pytest.mark.parametrize(
         "wanted",
-        ["//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example/", "javascript:alert(1)", "x"],
+        ["//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example/", "javascript:x()", "x"],
     )
     def test_never_leads_elsewhere(self, client: Client, ann: People, wanted: str) -> None:
         response = client.post("/sign-in", {"username": "ann", "password": PASSWORD, "next": wanted})

@@ -1,0 +1,110 @@
+"""A whole portal of a test's own: processes, port, data folder and database, started as ``make run`` starts them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from portal.env import BASE_DIR, SETTINGS
+from tests.support.postgres import create_database
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True)
+class Portal:
+    """A running portal. ``log``: what its processes printed."""
+
+    url: str
+    data_dir: Path
+    log: Path
+    environ: dict[str, str]
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, folder: Path) -> Self:
+        """Start a portal in an empty folder, on a new database of the cluster if this test run has one."""
+        port = _free_port()
+        ours = {setting.name for setting in SETTINGS}
+        environ = {name: value for name, value in os.environ.items() if name not in ours}
+        environ |= {
+            "PORTAL_DATA_DIR": str(folder / "data"),
+            "PORTAL_PORT": str(port),
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+        }
+        if "DATABASE_URL" in os.environ:
+            environ["DATABASE_URL"] = create_database(os.environ["DATABASE_URL"], f"portal_{port}")
+        log = folder / "portal.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=BASE_DIR,
+                env=environ,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        portal = cls(f"http://127.0.0.1:{port}", folder / "data", log, environ, process)
+        portal.wait_until_up()
+        return portal
+
+    def wait_until_up(self) -> None:
+        """Wait for the greeting. :raises RuntimeError: if the portal ends, or takes longer than a minute."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while "Sign in" not in self.log.read_text(errors="replace") or not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"The portal did not start:\n{self.log.read_text(errors='replace')}")
+            time.sleep(0.1)
+
+    def answers(self) -> bool:
+        """Tell whether /health says OK."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as response:  # noqa: S310  (our own http)
+                return bool(response.read() == b"OK")
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of manage.py on this portal and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE_DIR,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def tracking_uri(self, workspace: str = "default") -> str:
+        """Return a tracking URI with a fresh token."""
+        return self.manage("tracking_uri", workspace)
+
+    def sign_in_link(self) -> str:
+        """Return a link that signs the owner in, once."""
+        return self.manage("sign_in_link")
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port

@@ -1,0 +1,218 @@
+"""The page of one run."""
+
+import math
+import re
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tests.support.people import People
+from tracking.core.clock import utc_now
+from tracking.metrics.services import log_batch
+from tracking.metrics.types import Metric
+from tracking.registry.services import create_model, log_inputs
+from tracking.runs.models import Run
+from tracking.runs.queries import get_experiment
+from tracking.runs.services import create_run, delete_run, log_datasets, update_run
+from tracking.runs.types import CONTEXT_TAG, NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunStatus
+
+
+def start(people: People, name: str = "otter", *tags: Pair) -> Run:
+    default = get_experiment(workspace=people.workspace, experiment_id="0")
+    return create_run(experiment=default, name=name, user_name="ann", started_at=utc_now(), tags=list(tags))
+
+
+def url_of(run: Run) -> str:
+    return f"/w/default/runs/{run.uid}"
+
+
+@pytest.fixture
+def run(people: People) -> Run:
+    return start(people)
+
+
+@pytest.fixture
+def bob(client: Client, people: People) -> Client:
+    client.force_login(people.bob.user)
+    return client
+
+
+def page_of(client: Client, run: Run, tab: str = "overview") -> str:
+    response = client.get(url_of(run), {"tab": tab})
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def cells(page: str, key: str) -> list[str]:
+    row = re.search(rf"<tr><th[^>]*>{re.escape(key)}</th>(.*?)</tr>", page)
+    assert row is not None, f"no row {key}"
+    return re.findall(r"<td[^>]*>(.*?)</td>", row[1])
+
+
+class TestHead:
+    def test_tells_who_ran_what(self, bob: Client, people: People) -> None:
+        commit = "9f2c4a7be0d1c3f5a6b7c8d9e0f1a2b3c4d5e6f7"
+        run = start(
+            people,
+            "otter",
+            Pair("mlflow.source.name", "train.py"),
+            Pair("mlflow.source.git.commit", commit),
+            Pair("mlflow.source.git.branch", "main"),
+        )
+
+        page = page_of(bob, run)
+
+        assert f'<code id="run-uid">{run.uid}</code>' in page
+        assert f'href="/w/default/experiments/{run.experiment_id}"' in page
+        assert f'data-copy-text="{commit}"' in page
+        assert all(text in page for text in ("train.py", "main", "Running for", "status-running"))
+
+    def test_shows_how_it_ended(self, bob: Client, run: Run) -> None:
+        update_run(run=run, status=RunStatus.FAILED, ended_at=run.started_at, name="")
+
+        page = page_of(bob, run)
+
+        assert "status-failed" in page
+        assert "0.00 s" in page
+
+    def test_says_that_it_is_deleted(self, bob: Client, people: People, run: Run) -> None:
+        delete_run(run=run, by=people.ann.user, now=utc_now())
+
+        assert "This run is deleted" in page_of(bob, run)
+
+    def test_survives_an_ugly_name(self, bob: Client, people: People) -> None:
+        page = page_of(bob, start(people, "<img src=x>\u202e" + "x" * 480))
+
+        assert "<img src=x" not in page
+        assert "[U+202E]" in page
+
+
+class TestOverview:
+    def test_shows_params_and_metrics(self, bob: Client, run: Run) -> None:
+        points = [Metric("loss", value, 1000, step) for step, value in ((0, 3.5), (1, 0.25), (10, 0.5))]
+        log_batch(run=run, metrics=points, params=[Pair("lr", "1e-3")], tags=[])
+
+        page = page_of(bob, run)
+
+        assert cells(page, "lr") == ["1e-3"]
+        assert cells(page, "loss") == ["0.5", "0.25", "3.5", "0", "10", "3"]
+
+    def test_shows_numbers_that_are_none(self, bob: Client, run: Run) -> None:
+        log_batch(run=run, metrics=[Metric("a", math.nan, 1, 0), Metric("b", -math.inf, 1, 0)], params=[], tags=[])
+
+        page = page_of(bob, run)
+
+        assert cells(page, "a")[:3] == ["NaN", "\u2013", "\u2013"]
+        assert cells(page, "b")[:1] == ["\u2212∞"]
+
+    def test_folds_system_metrics(self, bob: Client, run: Run) -> None:
+        log_batch(run=run, metrics=[Metric("system/cpu", 1.0, 1, 0), Metric("loss", 1.0, 1, 0)], params=[], tags=[])
+
+        own, system = page_of(bob, run).split('id="system-metrics"')
+
+        assert "system/cpu" not in own
+        assert cells(system, "system/cpu")[0] == "1"
+
+    def test_renders_the_note(self, bob: Client, people: People) -> None:
+        page = page_of(bob, start(people, "otter", Pair(NOTE_TAG, "**found** <script>alert(1)</script>")))
+
+        assert "<strong>found</strong>" in page
+        assert "<script>alert" not in page
+
+    def test_shows_datasets(self, bob: Client, run: Run) -> None:
+        given = DatasetLogged("digits", "abc123", "local", "{}", '{"x": 1}', "", (Pair(CONTEXT_TAG, "training"),))
+        log_datasets(run=run, datasets=[given])
+
+        page = page_of(bob, run)
+
+        assert all(text in page for text in ("digits", "abc123", "training", "{&quot;x&quot;: 1}"))
+
+    def test_shows_models_made_and_used(self, bob: Client, people: People, run: Run) -> None:
+        made, used = (
+            create_model(
+                experiment=run.experiment,
+                name=name,
+                model_type="classifier",
+                source_run=source,
+                params=[],
+                tags=[],
+                now=utc_now(),
+            )
+            for name, source in (("mlp", run), ("teacher", None))
+        )
+        log_inputs(run=run, datasets=[], model_uids=[used.uid])
+
+        page = page_of(bob, run)
+
+        assert f"models:/{made.uid}" in page
+        assert f"models:/{used.uid}" in page
+        assert "classifier" in page
+
+    def test_links_parent_and_children(self, bob: Client, people: People, run: Run) -> None:
+        child = start(people, "fold-1", Pair(PARENT_RUN_TAG, run.uid))
+
+        assert f'href="{url_of(child)}"' in page_of(bob, run)
+        assert re.search(rf'href="{url_of(run)}"\s+data-parent', page_of(bob, child))
+
+    def test_survives_a_parent_that_does_not_exist(self, bob: Client, people: People) -> None:
+        assert "data-parent" not in page_of(bob, start(people, "orphan", Pair(PARENT_RUN_TAG, "f" * 32)))
+
+    def test_costs_no_more_queries_for_ten_more_of_everything(
+        self, bob: Client, people: People, run: Run, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        log_batch(run=run, metrics=[Metric("m", 1.0, 1, 0)], params=[Pair("p", "1")], tags=[Pair("t", "1")])
+        start(people, "child", Pair(PARENT_RUN_TAG, run.uid))
+        with django_assert_max_num_queries(25) as before:
+            page_of(bob, run)
+        for i in range(10):
+            start(people, f"child-{i}", Pair(PARENT_RUN_TAG, run.uid))
+            log_batch(
+                run=run, metrics=[Metric(f"m{i}", 1.0, 1, 0)], params=[Pair(f"p{i}", "1")], tags=[Pair(f"t{i}", "1")]
+            )
+
+        with django_assert_max_num_queries(len(before)):
+            page = page_of(bob, run)
+
+        assert cells(page, "m9")[0] == "1"
+
+
+class TestTabs:
+    def test_tags_fold_what_mlflow_set(self, bob: Client, people: People) -> None:
+        page = page_of(bob, start(people, "otter", Pair("team", "vision"), Pair("mlflow.user", "ann")), "tags")
+
+        own, system = page.split('id="system-tags"')
+        assert cells(own, "team") == ["vision"]
+        assert "mlflow.user" not in own
+        assert cells(system, "mlflow.user") == ["ann"]
+
+    def test_charts_ask_for_the_metrics_of_the_run(self, bob: Client, run: Run) -> None:
+        log_batch(run=run, metrics=[Metric("loss", 1.0, 1, 0)], params=[], tags=[])
+
+        page = page_of(bob, run, "charts")
+
+        assert "data-chart-grid" in page
+        assert '"loss"' in page
+        assert run.uid in page
+
+    def test_artifacts_say_when_there_are_none(self, bob: Client, run: Run) -> None:
+        assert "No artifacts yet" in page_of(bob, run, "artifacts")
+
+    def test_are_addresses_and_an_unknown_one_is_the_overview(self, bob: Client, run: Run) -> None:
+        assert '<a href="?tab=tags" aria-current="page">' in page_of(bob, run, "tags")
+        assert '<a href="?tab=overview" aria-current="page">' in page_of(bob, run, "nonsense")
+
+
+class TestAccess:
+    def test_a_stranger_sees_what_a_run_that_does_not_exist_shows(
+        self, client: Client, people: People, run: Run
+    ) -> None:
+        client.force_login(people.cleo.user)
+
+        assert client.get(url_of(run)).status_code == 404
+
+    def test_a_run_is_not_found_in_another_workspace(self, bob: Client, people: People, run: Run) -> None:
+        People.around("speech")
+
+        assert bob.get(f"/w/speech/runs/{run.uid}").status_code == 404
+        assert bob.get("/w/default/runs/nonsense").status_code == 404
