@@ -9,6 +9,7 @@ from django.db import transaction
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics import codec, store
 from tracking.metrics.codec import Points
+from tracking.metrics.models import MetricSegment, MetricSeries
 from tracking.metrics.types import (
     MAX_BATCH_ENTITIES,
     MAX_BATCH_METRICS,
@@ -45,6 +46,19 @@ def log_metric(*, run: Run, metric: Metric) -> None:
     """
     check_active_run(run)
     _log_metrics(run, [metric], is_batch=False)
+
+
+@transaction.atomic
+def purge_points(*, run: Run, limit: int) -> int:
+    """Remove for good at most ``limit`` segments of a run, and its series with the last of them; return how many.
+
+    Less than ``limit``: nothing is left. A transaction a call, so that nobody waits long for the write lock.
+    """
+    segments = list(MetricSegment.objects.filter(run=run).order_by("pk").values_list("pk", flat=True)[:limit])
+    MetricSegment.objects.filter(pk__in=segments).delete()
+    if len(segments) < limit:
+        MetricSeries.objects.filter(run=run).delete()
+    return len(segments)
 
 
 def _log_metrics(run: Run, metrics: Sequence[Metric], *, is_batch: bool) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from tracking.audit.services import record
 from tracking.core.errors import AlreadyExistsError, InvalidParameterError, InvalidStateError, NotFoundError
@@ -101,6 +102,21 @@ def restore_experiment(*, experiment: Experiment, by: User, now: datetime) -> No
 
 
 @transaction.atomic
+def purge_experiment(*, experiment: Experiment, by: User, now: datetime) -> None:
+    """Remove an empty experiment for good; nothing of it can be restored.
+
+    :raises InvalidStateError: if it still has runs or logged models.
+    """
+    try:
+        Experiment.objects.filter(pk=experiment.pk).delete()
+    except ProtectedError:
+        raise InvalidStateError(
+            f"Experiment {experiment.pk} has runs or logged models; it can only be removed for good without any."
+        ) from None
+    record(by=by, verb="experiment.purge", target=f"{experiment.pk} {experiment.name}", at=now)
+
+
+@transaction.atomic
 def set_experiment_tag(*, experiment: Experiment, tag: Pair, now: datetime) -> None:
     """Set a tag of an active experiment."""
     check_active_experiment(experiment)
@@ -179,6 +195,16 @@ def restore_run(*, run: Run, by: User, now: datetime) -> None:
     """Restore a deleted run. Restoring an active one changes nothing."""
     if Run.objects.filter(pk=run.pk, deleted_at__isnull=False).update(deleted_at=None):
         record(by=by, verb="run.restore", target=run.uid, at=now)
+
+
+@transaction.atomic
+def purge_run(*, run: Run, by: User, now: datetime) -> None:
+    """Remove a run for good with all rows that belong to it; its files, models and points are to be purged before.
+
+    Points that are left go too, in one statement, however many they are.
+    """
+    Run.objects.filter(pk=run.pk).delete()
+    record(by=by, verb="run.purge", target=run.uid, at=now)
 
 
 def check_active_run(run: Run) -> None:

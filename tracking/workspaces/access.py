@@ -4,7 +4,7 @@ from tracking.core.errors import NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import RoleAssignment, Workspace
 from tracking.workspaces.roles import PERMISSION_BY_ROLE
-from tracking.workspaces.types import Permission, Role
+from tracking.workspaces.types import NAME_PATTERN, Permission, Role
 
 
 def require(*, credential: Credential, workspace: str, need: Permission) -> Workspace:
@@ -13,7 +13,8 @@ def require(*, credential: Credential, workspace: str, need: Permission) -> Work
     :raises NotFoundError: if it does not exist or the asker may not read it; both look the same.
     :raises PermissionDeniedError: if the asker may read it and may not do ``need``.
     """
-    found = Workspace.objects.select_related("group").filter(name=workspace).first()
+    is_name = NAME_PATTERN.fullmatch(workspace) is not None
+    found = Workspace.objects.select_related("group").filter(name=workspace).first() if is_name else None
     granted = None if found is None else _permission(credential, found)
     if found is None or granted is None:
         raise NotFoundError(f"Workspace {workspace!r} not found.")
