@@ -50,8 +50,9 @@ function copyOf(id) {
 // ---- a card --------------------------------------------------------------------------------------------------------
 
 class Card {
-  constructor(metric, { isFull = false } = {}) {
+  constructor(metric, { isFull = false, title = metric } = {}) {
     this.metric = metric;
+    this.title = title;
     this.traces = new Map();
     this.state = "";
     this.range = null;
@@ -72,8 +73,7 @@ class Card {
 
   prepare() {
     const title = this.element.querySelector(".chart-title");
-    const short = this.metric.slice(this.metric.lastIndexOf("/") + 1);
-    title.textContent = this.isFull || sought() ? this.metric : short;
+    title.textContent = this.title;
     title.title = this.metric;
     this.plot.setAttribute("aria-label", this.metric);
     this.tableBox.setAttribute("aria-label", this.metric);
@@ -352,8 +352,8 @@ const faraway = new IntersectionObserver(
   { rootMargin: "200%" },
 );
 
-function addCard(metric, box) {
-  const card = new Card(metric);
+function addCard(metric, title, box) {
+  const card = new Card(metric, { title });
   box.append(card.element);
   nearby.observe(card.element);
   faraway.observe(card.element);
@@ -373,15 +373,19 @@ function dropCard(card) {
 
 // ---- sections ------------------------------------------------------------------------------------------------------
 
-/** Group metrics by what stands before the last slash; those without come first, the system's last. */
+/** Group metrics by what stands before the last slash. Those that stand alone come first, the system's last. */
 function sectionsOf(metrics) {
+  const prefix = (metric) => metric.slice(0, Math.max(0, metric.lastIndexOf("/")));
+  const isSystem = (name) => name === "system" || name.startsWith("system/");
+  const sizes = new Map();
+  for (const metric of metrics) sizes.set(prefix(metric), (sizes.get(prefix(metric)) ?? 0) + 1);
   const groupsByName = new Map();
   for (const metric of metrics) {
-    const name = metric.slice(0, Math.max(0, metric.lastIndexOf("/")));
+    const name = sizes.get(prefix(metric)) > 1 || isSystem(metric) ? prefix(metric) : "";
     if (!groupsByName.has(name)) groupsByName.set(name, []);
     groupsByName.get(name).push(metric);
   }
-  const rank = (name) => (name === "" ? 0 : name === "system" || name.startsWith("system/") ? 2 : 1);
+  const rank = (name) => (name === "" ? 0 : isSystem(name) ? 2 : 1);
   return [...groupsByName].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
@@ -400,12 +404,12 @@ function buildSections() {
   const built = sections.map(([name, members]) => {
     const isOpen = opened === 0 || opened + members.length <= CARDS_OPEN_AT_FIRST;
     if (isOpen) opened += members.length;
-    return buildSection(name, members, isOpen);
+    return buildSection(name, members, { isOpen, isShort: !sought() && name !== "" });
   });
   sectionsBox.replaceChildren(...built);
 }
 
-function buildSection(name, members, isOpen) {
+function buildSection(name, members, { isOpen, isShort }) {
   const section = copyOf("chart-section");
   const heading = section.querySelector("h3");
   const box = section.querySelector(".chart-cards");
@@ -414,7 +418,9 @@ function buildSection(name, members, isOpen) {
   section.querySelector(".count").textContent = members.length;
   const addCards = () => {
     const built = box.childElementCount;
-    for (const metric of members.slice(built, built + CARDS_A_SECTION)) addCard(metric, box);
+    for (const metric of members.slice(built, built + CARDS_A_SECTION)) {
+      addCard(metric, isShort ? metric.slice(name.length + 1) : metric, box);
+    }
     const left = members.length - box.childElementCount;
     more.hidden = left <= 0;
     more.textContent = fill(text.more, { count: Math.min(left, CARDS_A_SECTION) });

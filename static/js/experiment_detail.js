@@ -1,4 +1,5 @@
 // The experiment's table: choose runs (click, Shift-click, keys), compare or chart them.
+import { isTyping } from "./frame.js";
 
 const table = document.querySelector("[data-runs-table]");
 const compareForm = document.getElementById("compare-form");
@@ -71,8 +72,7 @@ function start() {
   const actions = { j: () => move(1), k: () => move(-1), x: choose, c: () => compare.disabled || compareForm.requestSubmit() };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
-    if (isTyping || !Object.hasOwn(actions, event.key)) return;
+    if (isTyping(event.target) || !Object.hasOwn(actions, event.key)) return;
     event.preventDefault();
     actions[event.key]();
   });

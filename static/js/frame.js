@@ -73,8 +73,9 @@ document.addEventListener("click", (event) => {
 
 let firstKey = "";
 
-function isTyping(element) {
-  return element.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(element.tagName);
+/** Tell whether a key means a letter here and not a shortcut. */
+export function isTyping(element) {
+  return element.isContentEditable || element.matches("input:not([type=checkbox], [type=range]), textarea, select");
 }
 
 document.addEventListener("keydown", (event) => {

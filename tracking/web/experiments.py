@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import BadRequest
@@ -24,7 +24,7 @@ from tracking.runs.queries import (
     run_rows,
     search_runs,
 )
-from tracking.runs.types import NOTE_TAG, ExperimentSummary, KeyKind, Lifecycle, RunRow
+from tracking.runs.types import NOTE_TAG, ExperimentSummary, KeyKind, Lifecycle, Pair, RunRow
 from tracking.web.base import workspace_page
 from tracking.web.charts import MAX_RUNS, chart_grid, metric_names
 from tracking.web.errors import refusing_bad_values
@@ -104,9 +104,13 @@ def _shown(summary: ExperimentSummary) -> ExperimentShown:
         run_count=format_count(summary.run_count),
         running_count=summary.running_count,
         last_activity=time_element(max(row.updated_at, summary.last_run_at or row.updated_at), is_relative=True),
-        note=shorten(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""), length=MAX_NOTE),
-        tags=tuple(shorten(f"{tag.key}: {tag.value}", length=MAX_TAG) for tag in own_tags[:MAX_TAGS_SHOWN]),
+        note=spell_marks(shorten(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""), length=MAX_NOTE)),
+        tags=tuple(_tag_shown(tag) for tag in own_tags[:MAX_TAGS_SHOWN]),
     )
+
+
+def _tag_shown(tag: Pair) -> str:
+    return spell_marks(shorten(f"{tag.key}: {tag.value}", length=MAX_TAG))
 
 
 @workspace_page(need=Permission.READ)
@@ -137,10 +141,10 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
     row = experiment_row(experiment)
     context = {
         "workspace": workspace,
-        "experiment": row,
+        "experiment": replace(row, name=spell_marks(row.name)),
         "created": time_element(row.created_at),
         "note": next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""),
-        "tags": [f"{tag.key}: {tag.value}" for tag in row.tags if not tag.key.startswith("mlflow.")],
+        "tags": [_tag_shown(tag) for tag in row.tags if not tag.key.startswith("mlflow.")],
         "runs": shown_runs(
             workspace=workspace,
             rows=page.rows,

@@ -172,7 +172,7 @@ def asked_columns(query: QueryDict) -> list[Column]:
 
 
 def default_columns(rows: Sequence[RunRow], series: SeriesByRun) -> list[Column]:
-    """Return the metrics that most of the runs have and the params in which they differ, at most eight in all."""
+    """Return the metrics that most of the runs have, then the params in which they differ; at most eight in all."""
     metrics = Counter(row.key for run in rows for row in series.get(run.pk, ()) if not row.key.startswith("system/"))
     by_count = sorted(metrics, key=lambda key: (-metrics[key], key))
     values: dict[str, set[str]] = {}
@@ -183,8 +183,8 @@ def default_columns(rows: Sequence[RunRow], series: SeriesByRun) -> list[Column]
             carried[param.key] += 1
     differing = sorted(key for key, seen in values.items() if len(seen) > 1 or carried[key] < len(rows))
     param_count = min(len(differing), DEFAULT_COLUMNS - min(DEFAULT_METRICS, len(by_count)))
-    chosen = [Column(ColumnKind.PARAM, key) for key in differing[:param_count]]
-    return chosen + [Column(ColumnKind.METRIC, key) for key in by_count[: DEFAULT_COLUMNS - param_count]]
+    chosen = [Column(ColumnKind.METRIC, key) for key in by_count[: DEFAULT_COLUMNS - param_count]]
+    return chosen + [Column(ColumnKind.PARAM, key) for key in differing[:param_count]]
 
 
 def column_choices(*, keys: Mapping[ColumnKind, Sequence[str]], chosen: Sequence[Column], sought: str) -> list[Choices]:

@@ -106,13 +106,13 @@ class TestExperimentDetail:
         assert "order_by=metrics.%60loss%60%20ASC" in html
         assert "order_by=metrics.%60acc%60%20DESC" in html
 
-    def test_shows_params_that_differ_and_metrics_that_most_runs_have(
+    def test_shows_metrics_that_most_runs_have_and_params_that_differ(
         self, page: Callable[..., str], experiment: Experiment
     ) -> None:
         add_run(experiment, "a", metrics={"loss": [1.0], "rare": [1.0]}, params={"lr": "0.1", "model": "tree"})
         add_run(experiment, "b", metrics={"loss": [2.0], "system/cpu": [2.0]}, params={"lr": "0.2", "model": "tree"})
 
-        assert column_heads(page()) == ["params.lr", "metrics.loss", "metrics.rare"]
+        assert column_heads(page()) == ["metrics.loss", "metrics.rare", "params.lr"]
 
     def test_shows_the_columns_that_were_chosen(self, page: Callable[..., str], experiment: Experiment) -> None:
         add_run(experiment, "a", metrics={"loss": [1.0]}, params={"lr": "0.1"}, tags={"team": "vision"})

@@ -1,0 +1,1 @@
+"""The portal in headless Chromium: every page healthy, every behaviour as a reader meets it."""

@@ -1,0 +1,90 @@
+"""One Chromium a worker process, a filled portal, and a page whose every complaint fails the test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.browser.content import Content
+from tests.browser.watching import was_executed, watch
+from tests.support.portal import Portal
+
+TIMEOUT_MS = 20_000  # test machines are busy
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """Run a headless Chromium. Not for the whole session: while playwright's loop runs, Django refuses to query."""
+    expect.set_options(timeout=TIMEOUT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def content(live_portal: Portal) -> Content:
+    """Fill the portal."""
+    return Content.log(live_portal)
+
+
+@pytest.fixture(scope="package")
+def owner(browser: Browser, live_portal: Portal) -> Iterator[BrowserContext]:
+    """Sign the owner in, once for all tests: what the browser has cached saves each of them a second."""
+    context = _new_context(browser, live_portal)
+    context.new_page().goto(live_portal.sign_in_link())
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def troubles() -> list[str]:
+    """Return what the page complained about; a test that expects something takes it out."""
+    return []
+
+
+@pytest.fixture
+def page(owner: BrowserContext, content: Content, troubles: list[str]) -> Iterator[Page]:
+    """Return a page of the owner, 1280 pixels wide, on a computer that prefers light."""
+    page = owner.new_page()
+    watch(page, troubles)
+    yield page
+    is_pwned = was_executed(page)
+    page.evaluate("localStorage.clear()")
+    page.close()
+    assert not is_pwned
+    assert troubles == []
+
+
+@pytest.fixture
+def anonymous(browser: Browser, live_portal: Portal, troubles: list[str]) -> Iterator[Page]:
+    """Return a page of somebody who is not signed in."""
+    context = _new_context(browser, live_portal)
+    page = context.new_page()
+    watch(page, troubles)
+    yield page
+    context.close()
+    assert troubles == []
+
+
+def _new_context(browser: Browser, portal: Portal) -> BrowserContext:
+    context = browser.new_context(
+        base_url=portal.url,
+        viewport={"width": 1280, "height": 900},
+        color_scheme="light",
+        reduced_motion="reduce",  # a colour that changes slowly has a wrong contrast on its way
+        locale="en-GB",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    context.set_default_timeout(TIMEOUT_MS)
+    return context

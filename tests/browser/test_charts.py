@@ -1,0 +1,154 @@
+"""Charts as a reader handles them: axes, smoothing, zoom, live, marks of what is not a number."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.charts import card, read_chart, wait_for_chart
+from tests.browser.content import AWKWARD_KEYS, SPIKE, SPIKE_STEP, STEPS, Content
+
+NAME = "resnet18 seed 0"
+
+
+class TestChart:
+    def test_draws_every_point_with_its_spike(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+
+        points = read_chart(page, "train/loss").lines[NAME]
+
+        assert len(points) == STEPS
+        assert (SPIKE_STEP, SPIKE) in points
+        expect(card(page, "train/loss").locator(".chart-badge")).to_be_hidden()
+
+    def test_marks_what_is_not_a_number(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, ugly charts"))
+
+        chart = read_chart(page, "mixed")
+
+        (points,) = chart.lines.values()
+        assert points == [(0, 1), (2, 3), (5, 2)]
+        assert chart.marks == [(1, "NaN"), (3, "∞"), (4, "\u2212∞")]
+
+    def test_says_where_no_value_can_be_drawn(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, ugly charts"))
+
+        assert len(read_chart(page, "all nan").marks) == 3
+        expect(card(page, "all nan").locator(".chart-note")).to_have_text("No finite value in this range.")
+
+    def test_is_drawn_whatever_the_metric_is_called(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, ugly charts"))
+
+        for key in AWKWARD_KEYS:
+            (points,) = read_chart(page, key).lines.values()
+            assert [y for _, y in points] == [1, 4, 2], key
+
+    def test_has_its_values_as_a_table(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        loss = card(page, "train/loss")
+
+        loss.get_by_role("button", name="Values as a table").click()
+
+        expect(loss.locator("tbody td").nth(1)).to_have_text(str(STEPS - 1))
+        expect(loss.locator("tbody td").nth(3)).to_have_text("25")
+
+    def test_grows_to_the_full_screen_and_back(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        read_chart(page, "train/loss")
+
+        card(page, "train/loss").get_by_role("button", name="Full screen").click()
+        large = page.locator("dialog[open] .chart-plot .main-svg").first
+        expect(large).to_be_visible()
+        with page.expect_download() as download:
+            page.locator("dialog[open]").get_by_role("button", name="Save as a picture").click()
+        page.keyboard.press("Escape")
+
+        assert download.value.suggested_filename == "train_loss.png"
+        expect(page.locator("dialog[open]")).to_have_count(0)
+
+    def test_shows_values_under_the_pointer(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment"))
+        read_chart(page, "train/loss")
+
+        card(page, "train/loss").locator(".nsewdrag").hover()
+
+        expect(page.locator(".chart-tooltip")).to_contain_text("Step")
+        expect(page.locator(".chart-tooltip .tooltip-name")).to_have_count(5)
+
+    def test_zooms_by_dragging_and_out_by_a_double_click(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        read_chart(page, "train/loss")
+        area = card(page, "train/loss").locator(".nsewdrag")
+        box = area.bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+
+        with page.expect_response(re.compile(r"charts/series.*from=")):
+            page.mouse.move(box["x"] + 30, middle)
+            page.mouse.down()
+            page.mouse.move(box["x"] + 120, middle, steps=5)
+            page.mouse.up()
+        wait_for_chart(page, "train/loss", f"plot.layout.xaxis.range[1] < {STEPS / 2}")
+        area.dblclick()
+
+        wait_for_chart(page, "train/loss", f"plot.layout.xaxis.range[1] > {STEPS - 2}")
+
+
+class TestControls:
+    def test_set_the_axis_of_x_and_keep_it_in_the_address(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        assert read_chart(page, "train/loss").x_title == "Step"
+
+        page.locator("[data-charts-x]").select_option("relative")
+        chart = wait_for_chart(page, "train/loss", "plot.layout.xaxis.title.text.startsWith('Time since start')")
+        points = chart.lines[NAME]
+        assert points[-1][0] * 60 == STEPS - 1  # in minutes
+        page.locator("[data-charts-x]").select_option("time")
+        wait_for_chart(page, "train/loss", "plot.layout.xaxis.type === 'date'")
+
+        expect(page).to_have_url(re.compile("x=time"))
+        page.reload()
+        assert read_chart(page, "train/loss").x_title == "Time (UTC)"
+
+    def test_smooth_and_leave_the_raw_curve_in_sight(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        assert not read_chart(page, "train/loss").is_smoothed
+
+        page.locator("[data-charts-smooth]").fill("0.9")
+        chart = wait_for_chart(page, "train/loss", "plot.data.some(({ uid }) => uid.startsWith('raw'))")
+
+        assert max(y for _, y in chart.lines[NAME]) < SPIKE / 2
+        expect(page).to_have_url(re.compile("smooth=0.9"))
+
+    def test_set_a_logarithmic_y(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        assert read_chart(page, "val/acc").y_type == "linear"
+
+        page.locator("[data-charts-logy]").check()
+
+        wait_for_chart(page, "val/acc", "plot.layout.yaxis.type === 'log'")
+        expect(page).to_have_url(re.compile("logy=1"))
+
+    def test_find_a_metric(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        titles = page.locator(".chart-title")
+        expect(titles).to_have_text(["lr", "train/loss", "val/acc", "cpu_utilization_percentage"])
+
+        page.locator("[data-charts-search]").fill("ACC")
+
+        expect(titles).to_have_text(["val/acc"])
+        page.locator("[data-charts-search]").fill("nothing")
+        expect(page.locator("[data-charts-empty]")).to_have_text("No metric has “nothing” in its name.")
+
+
+class TestLive:
+    def test_lets_a_curve_grow_without_a_reload(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, live"))
+        page.locator("[data-charts-live]").select_option("2")
+        before = len(read_chart(page, "loss").lines["marathon"])
+        page.evaluate("window.isSamePage = true")
+
+        content.client.log_metric(content.live_run, "loss", 0.25, step=before)
+
+        chart = wait_for_chart(page, "loss", f"plot.data[0].x.length === {before + 1}")
+        assert chart.lines["marathon"][-1] == (before, 0.25)
+        assert page.evaluate("window.isSamePage")

@@ -1,0 +1,72 @@
+"""Markup, scripts and direction marks stored as every name and value: shown as they are, and nothing runs."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.charts import card, read_chart
+from tests.browser.content import PAYLOADS, WORKSPACE, Content
+from tracking.web.formats import spell_marks
+
+
+@pytest.fixture(params=PAYLOADS, ids=range(len(PAYLOADS)))
+def payload(request: pytest.FixtureRequest) -> str:
+    """Return a name that would do something if it were read as markup."""
+    name: str = request.param
+    return name
+
+
+class TestHostileName:
+    def test_is_text_on_the_page_of_its_run(self, page: Page, content: Content, payload: str) -> None:
+        page.goto(f"{WORKSPACE}/runs/{content.hostile_runs[payload]}")
+
+        shown = spell_marks(payload)
+        expect(page.locator("h1")).to_have_text(shown)
+        expect(page).to_have_title(f"{shown} · {PAYLOADS[0]} · mlportal")
+        assert page.locator("#params td").text_content() == payload
+        assert payload in (page.locator("[data-dataset] strong").text_content() or "")
+        assert payload in (page.locator("[data-models]").text_content() or "")
+        expect(page.locator("[data-note] img")).to_have_count(0)
+        hrefs = page.locator("[data-note] a").evaluate_all("(links) => links.map((link) => link.protocol)")
+        assert set(hrefs) <= {"http:", "https:", "mailto:"}
+
+        page.goto(f"{page.url}?tab=tags")
+        assert payload in page.locator("#tags td").all_text_contents()
+
+    def test_is_text_in_the_tree_of_files(self, page: Page, content: Content, payload: str) -> None:
+        name = payload.replace("/", "_")
+        page.goto(f"{WORKSPACE}/runs/{content.hostile_runs[payload]}?tab=artifacts")
+
+        page.locator("summary.tree-row").click()
+        for ending in (".txt", ".md", ".csv"):
+            page.locator("a.tree-row", has_text=f"{spell_marks(name)}{ending}").click()
+            expect(page.locator(".preview-head h2")).to_have_text(f"{spell_marks(name)}{ending}")
+
+    def test_is_text_in_lists_and_charts(self, page: Page, content: Content) -> None:
+        shown = [spell_marks(payload) for payload in PAYLOADS]
+        page.goto(content.path("experiment, hostile"))
+
+        assert sorted(page.locator("[data-runs-table] .run-name bdi").all_text_contents()) == sorted(shown)
+        assert len(read_chart(page, "loss").lines) == len(PAYLOADS)
+        card(page, "loss").locator(".nsewdrag").hover()
+        expect(page.locator(".chart-tooltip .tooltip-name").first).to_be_visible()
+        assert set(page.locator(".chart-tooltip .tooltip-name").all_text_contents()) <= set(shown)
+
+        page.goto(f"{WORKSPACE}/experiments")
+        assert set(shown) <= set(page.locator("#experiments tbody th a").all_text_contents())
+
+    def test_is_text_side_by_side(self, page: Page, content: Content) -> None:
+        page.goto(content.path("compare, hostile"))
+
+        cells = page.locator(".compare-table", has_text="payload").first.locator("td").all_text_contents()
+        assert set(PAYLOADS) <= set(cells)
+
+    def test_is_text_in_a_picture_of_a_chart(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment, hostile"))
+        read_chart(page, "loss")
+
+        card(page, "loss").get_by_role("button", name="Full screen").click()
+        expect(page.locator("dialog[open] .main-svg").first).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as a picture").click()
+
+        assert download.value.suggested_filename == "loss.png"
