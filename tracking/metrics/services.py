@@ -1,14 +1,16 @@
-"""Logging metrics, and the batch that carries params and tags with them."""
+"""Logging metrics, the batch that carries params and tags with them, and compaction."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from django.db import transaction
 
 from tracking.core.errors import InvalidParameterError
+from tracking.core.queue import enqueue
 from tracking.metrics import codec, store
 from tracking.metrics.codec import Points
+from tracking.metrics.compaction import WORTH_A_BLOCK, plan
 from tracking.metrics.types import (
     MAX_BATCH_ENTITIES,
     MAX_BATCH_METRICS,
@@ -22,6 +24,12 @@ from tracking.runs.services import check_active_run, intern_keys, log_params, se
 from tracking.runs.types import KeyKind, Pair
 
 MAX_INT64 = 2**63 - 1
+MAX_SEGMENTS_A_PASS = 1_024
+SEGMENTS_WORTH_A_PASS = 256
+SEGMENTS_WORTH_A_SWEEP = 8
+MAX_COUNTED_RUNS = 10_000
+MAX_SWEPT_RUNS = 1_000
+_appended_by_run: dict[int, int] = {}
 
 
 @transaction.atomic
@@ -47,6 +55,54 @@ def log_metric(*, run: Run, metric: Metric) -> None:
     _log_metrics(run, [metric], is_batch=False)
 
 
+def compact(*, run_id: int, limit: int = MAX_SEGMENTS_A_PASS) -> bool:
+    """Turn a run's oldest segments into blocks; tell whether it is worth calling again.
+
+    May be called by anybody at any time: readers see all points at every moment, writers do not wait, and of two that
+    compact the same segments one changes nothing. Reads outside the transaction, so that SQLite's lock is held for the
+    writing alone. Statements: four for the reading, three and one for every hundred blocks for the writing.
+    """
+    segments = store.oldest_segments(run_id=run_id, limit=limit)
+    if len(segments) < 2:
+        return False
+    waiting: dict[int, list[Points]] = {}
+    for _, payload in segments:
+        for key_id, points in codec.decode_segment(payload).items():
+            waiting.setdefault(key_id, []).append(points)
+    series = {key_id: Points.concat(parts) for key_id, parts in waiting.items()}
+    ready = {key_id: series.pop(key_id) for key_id in list(series) if len(series[key_id]) >= WORTH_A_BLOCK}
+    heads = store.block_heads(run_ids=[run_id], key_ids=list(ready))
+    mergers = [
+        (key_id, merger) for key_id, points in ready.items() for merger in plan(points, heads.get((run_id, key_id), []))
+    ]
+    old_pks = [head.pk for _, merger in mergers for head in merger.heads]
+    old_blocks = store.read_blocks(old_pks)
+    if len(old_blocks) < len(old_pks):
+        return False
+    is_done = store.replace(
+        run_id=run_id,
+        segments=[pk for pk, _ in segments],
+        blocks=old_pks,
+        by_blocks=[(key_id, points) for key_id, merger in mergers for points in merger.pieces(old_blocks)],
+        by_segment=_segment_of(series),
+    )
+    return is_done and len(segments) == limit
+
+
+def sweep() -> None:
+    """Compact the runs that have more than a few segments. Costs a look at all segments' index, and the compaction."""
+    for run_id in store.runs_with_segments(least=SEGMENTS_WORTH_A_SWEEP, limit=MAX_SWEPT_RUNS):
+        while compact(run_id=run_id):
+            pass
+
+
+def _segment_of(series: Mapping[int, Points]) -> bytes | None:
+    if not series:
+        return None
+    key_ids = [key_id for key_id, points in series.items() for _ in range(len(points))]
+    return codec.compress_segment(codec.encode_segment(key_ids, Points.concat(list(series.values()))))
+
+
 def _log_metrics(run: Run, metrics: Sequence[Metric], *, is_batch: bool) -> None:
     if not metrics:
         return
@@ -64,6 +120,28 @@ def _log_metrics(run: Run, metrics: Sequence[Metric], *, is_batch: bool) -> None
         values=np.array([metric.value for metric in metrics], dtype=np.float64),
     )
     store.append(run_id=run.pk, payload=codec.encode_segment(key_ids, points), changes=_changes(key_ids, points))
+    _count_segment(run.pk)
+
+
+def _count_segment(run_id: int) -> None:
+    """See to it that a run's segments do not pile up: every so often, wake a worker up or do its work.
+
+    Counted in this process; what is forgotten with it, ``sweep`` finds.
+    """
+    appended = _appended_by_run.pop(run_id, 0) + 1
+    if appended < SEGMENTS_WORTH_A_PASS:
+        _appended_by_run[run_id] = appended
+        if len(_appended_by_run) > MAX_COUNTED_RUNS:
+            _appended_by_run.pop(next(iter(_appended_by_run)))
+    else:
+        transaction.on_commit(lambda: _relieve(run_id))
+
+
+def _relieve(run_id: int) -> None:
+    if store.count_segments(run_id=run_id) >= MAX_SEGMENTS_A_PASS:
+        compact(run_id=run_id)  # no worker does: readers and disk must not pay without limit
+    else:
+        enqueue("metrics.compact", run_id=run_id)
 
 
 def _changes(key_ids: Sequence[int], points: Points) -> list[store.SeriesChange]:

@@ -36,3 +36,17 @@ class SeriesRow:
     first_step: int
     last_step: int
     received: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHead:
+    """What is known of a block without its points; first and last in order of step, timestamp."""
+
+    pk: int
+    first_step: int
+    first_timestamp_ms: int
+    last_step: int
+    last_timestamp_ms: int
+    min_timestamp_ms: int
+    max_timestamp_ms: int
+    count: int
