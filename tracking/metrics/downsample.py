@@ -81,12 +81,12 @@ def grid_width(x_range: tuple[float, float], *, pixels: int) -> float:
     return _grid_width(*x_range, max(pixels // 2, _MIN_BUCKETS))
 
 
-def merge_buckets(found: Buckets, *, level: int, width: float) -> Sampled:
-    """Choose what ``buckets`` would of the points that a level of ``pyramid`` summarises.
+def merge_buckets(found: Buckets, *, width: float) -> Sampled:
+    """Choose what ``buckets`` would of the points that are summarised, ``pyramid.level_for(width)``, on such a grid.
 
-    :param width: of the grid; no less than 2^level. Of points that are alike in step and value, one is kept.
+    Of points that are alike in step and value, one is kept.
     """
-    merged = pyramid.merge([found], by=int(math.log2(width)) - level)
+    merged = pyramid.merge([found], by=int(math.log2(width)) - (pyramid.level_for(width) or 0))
     finite = merged[merged["count"] > 0]
     x = np.column_stack([finite[f"{point}_step"] for point in pyramid.POINTS]).astype(np.float64)
     y = np.column_stack([finite[f"{point}_value"] for point in pyramid.POINTS])

@@ -38,6 +38,11 @@ Buckets = NDArray[np.void]
 Indices = NDArray[np.int64]
 
 
+def level_for(width: float) -> int | None:
+    """Return the widest level whose buckets make up buckets of ``width``, a power of two; None if none is as narrow."""
+    return max((level for level in LEVELS if 1 << level <= width), default=None)
+
+
 def summarise(points: Points, level: int) -> Buckets:
     """Return the buckets of distinct points that are sorted by step, timestamp, value."""
     finite = np.isfinite(points.values)

@@ -81,7 +81,7 @@ def get_history(*, run: Run, key: str, page_token: str = "", max_results: int) -
     return Page(rows, encode_token((last_timestamp, last_step, repr(last_value))))
 
 
-def read_curves(*, runs: Sequence[Run], key: str, steps: Steps, width: int) -> dict[str, Points | Buckets]:
+def read_curves(*, runs: Sequence[Run], key: str, steps: Steps, width: float) -> dict[str, Points | Buckets]:
     """Return a metric of several runs in a range of steps for a chart, by run uid.
 
     A long series comes as buckets of the widest level of ``pyramid`` that ``width`` takes; where there is none, and of
@@ -89,7 +89,7 @@ def read_curves(*, runs: Sequence[Run], key: str, steps: Steps, width: int) -> d
     absent. Five queries. Costs summaries of a tenth (level 6) to a thousandth of the points' size, the blocks at the
     ends of the range, and the segments of the runs.
     """
-    level = max((level for level in pyramid.LEVELS if 1 << level <= width), default=None)
+    level = pyramid.level_for(width)
     uid_by_id = {run.pk: run.uid for run in runs}
     names = key_ids_by_name(experiment_ids={run.experiment_id for run in runs}, kind=KeyKind.METRIC, names=[key])
     waiting = store.read_segments(run_ids=list(uid_by_id), key_ids=names.get(key, []))

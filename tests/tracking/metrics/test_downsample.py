@@ -18,7 +18,7 @@ from tracking.metrics.downsample import (
     interval_history,
     merge_buckets,
 )
-from tracking.metrics.pyramid import summarise
+from tracking.metrics.pyramid import level_for, summarise
 
 Floats = NDArray[np.float64]
 Sample = Callable[..., Sampled]
@@ -312,7 +312,7 @@ class TestMergeBuckets:
         points = Points(steps, steps * 10, values)
         width = grid_width(x_range, pixels=pixels)
 
-        merged = merge_buckets(summarise(points, 6), level=6, width=width)
+        merged = merge_buckets(summarise(points, level_for(width) or 0), width=width)
 
         expected = buckets(steps.astype(np.float64), values, pixels=pixels, x_range=x_range)
         assert width == expected.width
@@ -324,7 +324,7 @@ class TestMergeBuckets:
     def test_of_nothing_finite_has_marks_only(self) -> None:
         points = Points(np.arange(100), np.arange(100), np.full(100, np.nan))
 
-        merged = merge_buckets(summarise(points, 6), level=6, width=64.0)
+        merged = merge_buckets(summarise(points, 6), width=64.0)
 
         assert len(merged.x) == len(merged.band_x) == 0
         assert merged.nonfinite_x.tolist() == [0.0, 64.0]

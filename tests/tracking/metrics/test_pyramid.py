@@ -17,7 +17,7 @@ NARROW = st.lists(
 )
 
 
-def expected(rows: list[tuple[int, int, float]], level: int) -> list[tuple[object, ...]]:
+def expected(rows: list[tuple[int, int, float]], level: int) -> list[tuple[float, ...]]:
     """Return the buckets of sorted rows, by the definition."""
     found = []
     for number in sorted({step >> level for step, _, _ in rows}):
@@ -46,7 +46,7 @@ def expected(rows: list[tuple[int, int, float]], level: int) -> list[tuple[objec
     return found
 
 
-def shown(buckets: pyramid.Buckets) -> list[tuple[object, ...]]:
+def shown(buckets: pyramid.Buckets) -> list[tuple[float, ...]]:
     """Return buckets without their sums, which depend on the order of adding."""
     names = [name for name in pyramid.BUCKET.names or () if not name.startswith("sum")]
     return [tuple(bucket) for bucket in buckets[names].tolist()]
