@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "portal.middleware.TrustedProxies",
     "portal.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.ApiShortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -72,6 +72,14 @@ def _cluster(config: pytest.Config) -> Cluster:
     return config.stash[CLUSTER]
 
 
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Start each test without what the one before remembered of its database."""
+    from tracking.core.memory import Memory
+
+    Memory.forget_all()
+
+
 @pytest.fixture
 def people(db: None) -> "People":
     """Return workspace ``default`` with Ann, its owner, Bob, its reader, and Cleo, a stranger."""

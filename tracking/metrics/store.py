@@ -48,7 +48,7 @@ MERGE = ", ".join(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SeriesChange:
     """What one request adds to one series; None stands for NaN, and for no minimum or maximum."""
 
@@ -65,7 +65,6 @@ class SeriesChange:
 
 def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> None:
     """Add one segment and fold its summary into the series. Two statements, whatever the number of points."""
-    MetricSegment.objects.create(run_id=run_id, payload=payload)
     row = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     values: list[int | float | None] = []
     for change in sorted(changes, key=lambda change: change.key_id):  # one order for all writers: no deadlock
@@ -82,6 +81,7 @@ def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> N
             change.received,
         )
     with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO metric_segment (run_id, payload) VALUES (%s, %s)", [run_id, payload])
         cursor.execute(
             f"INSERT INTO metric_series ({COLUMNS}) VALUES {', '.join([row] * len(changes))} "  # noqa: S608
             f"ON CONFLICT (run_id, key_id) DO UPDATE SET {MERGE}",
