@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS := -n 2 --dist loadfile
 
-.PHONY: run test check clean
+.PHONY: run test check screenshots clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py serve
@@ -22,6 +22,9 @@ check: $(VENV)/test.stamp
 	$(BIN)/djlint --check --lint --quiet templates
 	PORTAL_DATA_DIR=$(VENV)/check PORTAL_URL=https://portal.example $(BIN)/python manage.py check --deploy --fail-level WARNING
 	PORTAL_DATA_DIR=$(VENV)/check $(BIN)/python manage.py makemigrations --check --dry-run
+
+screenshots: $(VENV)/test.stamp  # the README's pictures, made anew
+	$(BIN)/python -m tests.support.screenshots
 
 clean:
 	rm -rf $(VENV)

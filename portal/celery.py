@@ -1,10 +1,14 @@
 """The Celery application: Redis as broker, or a folder of the data folder when there is none."""
 
 import os
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from django.conf import settings
 
+# Celery warns root because of pickled messages; ours are JSON (accept_content below).
+warnings.filterwarnings("ignore", category=SecurityWarning)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("mlportal")
 
@@ -16,7 +20,7 @@ def _broker() -> dict[str, object]:
     for folder in folders.values():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://",
+        "broker_url": "filesystem://localhost",
         "broker_transport_options": {
             "data_folder_in": str(folders["messages"]),
             "data_folder_out": str(folders["messages"]),

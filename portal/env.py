@@ -3,10 +3,12 @@
 docs/settings.md lists the same names; tests/test_settings.py holds the two together.
 """
 
+import contextlib
 import ipaddress
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +127,7 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
     port = _number("PORTAL_PORT", get("PORTAL_PORT"), least=1, most=65535)
     data_dir = (BASE_DIR / Path(get("PORTAL_DATA_DIR")).expanduser()).resolve()
     url = _url(get("PORTAL_URL") or f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    _private_folder(data_dir)
     return Env(
         host=host,
         port=port,
@@ -227,16 +230,13 @@ def _secret_key(text: str, data_dir: Path) -> str:
         if len(text) < 50 or len(set(text)) < 10:
             raise SettingError("PORTAL_SECRET_KEY is too weak: give 50 random characters or more, or leave it empty.")
         return text
-    _private_folder(data_dir)
     path = data_dir / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_urlsafe(64)
-        file.write(key)
-    return key
+    with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix="secret_key.") as file:  # 0600, as tempfile makes them
+        file.write(secrets.token_urlsafe(64))
+        file.flush()
+        with contextlib.suppress(FileExistsError):  # whole or not at all, and the first one stays
+            os.link(file.name, path)
+    return path.read_text().strip()
 
 
 def _private_folder(path: Path) -> None:

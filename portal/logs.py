@@ -1,8 +1,11 @@
 """Logs: structlog over the standard library, for people (console) or machines (one JSON object a line)."""
 
 import logging.config
+import re
 
 import structlog
+
+from tracking.identity.secrets import PREFIX
 
 
 def log_config(*, style: str, level: str) -> None:
@@ -29,7 +32,7 @@ def log_config(*, style: str, level: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "line": {
-                    "()": structlog.stdlib.ProcessorFormatter,
+                    "()": _Formatter,
                     "foreign_pre_chain": shared,
                     "processors": [*tail, renderer],
                 }
@@ -48,3 +51,10 @@ def log_config(*, style: str, level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Strikes tokens out: the path of a sign-in link holds one, and so does whatever quotes a tracking URI."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return re.sub(rf"{PREFIX}\w+", f"{PREFIX}***", super().format(record))

@@ -41,6 +41,7 @@ class TrustedProxies:
             peer = ipaddress.ip_address(address)
         except ValueError:
             return False
+        peer = getattr(peer, "ipv4_mapped", None) or peer  # ::ffff:10.0.0.2, where the server listens on ::
         return any(peer in network for network in self.networks)
 
 

@@ -1,4 +1,4 @@
-"""The WSGI application that the web server loads."""
+"""The WSGI application; the web server loads portal.asgi, which brings it its requests."""
 
 import os
 

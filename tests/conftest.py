@@ -1,6 +1,6 @@
 """Where tests run: a data folder of their own, SQLite or a PostgreSQL cluster of their own, servers of their own.
 
-Django's settings are read once, when pytest-django sets Django up after this file's ``pytest_configure``. Until then
+Django's settings are read once in each process, when ``pytest_configure`` below has prepared what they read. Until then
 nothing here may import them, hence the imports inside the fixtures.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import django
 import hypothesis
 import pytest
 
@@ -50,6 +51,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PORTAL_DATA_DIR"] = str(config.stash[FOLDER] / "data")
     os.environ["PORTAL_LOG_LEVEL"] = "WARNING"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Do not let the workers inherit the settings' name: they would be read before a worker has its own folder."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,9 +13,11 @@ from typing import Self
 
 from portal.env import BASE_DIR, SETTINGS
 from tests.support.postgres import create_database
+from tests.support.programs import free_port
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 20
+SERVE = [sys.executable, "manage.py", "serve"]
 
 
 @dataclass(frozen=True)
@@ -32,32 +33,22 @@ class Portal:
     @classmethod
     def start(cls, folder: Path) -> Self:
         """Start a portal in an empty folder, on a new database of the cluster if this test run has one."""
-        port = _free_port()
-        ours = {setting.name for setting in SETTINGS}
-        environ = {name: value for name, value in os.environ.items() if name not in ours}
-        environ |= {
-            "PORTAL_DATA_DIR": str(folder / "data"),
-            "PORTAL_PORT": str(port),
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
-        }
-        if "DATABASE_URL" in os.environ:
-            environ["DATABASE_URL"] = create_database(os.environ["DATABASE_URL"], f"portal_{port}")
-        log = folder / "portal.log"
+        return cls.launch(new_environ(folder), log=folder / "portal.log")
+
+    @classmethod
+    def launch(cls, environ: dict[str, str], *, log: Path) -> Self:
+        """Start a portal, for the first time or again, and return it as soon as it has greeted; ``log`` begins anew."""
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
-                cwd=BASE_DIR,
-                env=environ,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                SERVE, cwd=BASE_DIR, env=environ, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
-        portal = cls(f"http://127.0.0.1:{port}", folder / "data", log, environ, process)
+        url = f"http://127.0.0.1:{environ['PORTAL_PORT']}"
+        portal = cls(url, Path(environ["PORTAL_DATA_DIR"]), log, environ, process)
         portal.wait_until_up()
         return portal
 
     def wait_until_up(self) -> None:
-        """Wait for the greeting. :raises RuntimeError: if the portal ends, or takes longer than a minute."""
+        """Wait for the greeting. :raises RuntimeError: if the portal ends, or takes longer than two minutes."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while "Sign in" not in self.log.read_text(errors="replace") or not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -104,7 +95,16 @@ class Portal:
             raise
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def new_environ(folder: Path, **settings: str) -> dict[str, str]:
+    """Return the environment of a portal that was never started: with an empty data folder and an empty database."""
+    port = str(free_port())
+    ours = {setting.name for setting in SETTINGS}
+    environ = {name: value for name, value in os.environ.items() if name not in ours}
+    environ |= {
+        "PORTAL_DATA_DIR": str(folder / "data"),
+        "PORTAL_PORT": port,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+    }
+    if "DATABASE_URL" in os.environ:
+        environ["DATABASE_URL"] = create_database(os.environ["DATABASE_URL"], f"portal_{port}")
+    return environ | settings

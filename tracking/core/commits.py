@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 T = TypeVar("T")
 MAX_GROUP = 64
@@ -28,7 +28,7 @@ class GroupCommit:
 
         It may run in another caller's thread, on that thread's connection, and twice if the first transaction fails.
         """
-        if connection.in_atomic_block:  # the caller's own transaction decides
+        if transaction.get_connection().in_atomic_block:  # the caller's own transaction decides
             with transaction.atomic():
                 return make()
         change = _Change(make)

@@ -1,5 +1,6 @@
 """What our commands share: an error is one sentence on stderr and exit status 1."""
 
+import signal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -18,7 +19,7 @@ class PortalCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run the command.
 
-        :raises CommandError: for what the user or the database did wrong.
+        :raises CommandError: for what the user or the database did wrong, and for Ctrl-C.
         """
         try:
             return super().execute(*args, **options)
@@ -27,3 +28,5 @@ class PortalCommand(BaseCommand):
         except (OperationalError, ProgrammingError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise CommandError(f"The database cannot be used ({reason}). `make run` prepares it.") from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted.", returncode=128 + signal.SIGINT) from None

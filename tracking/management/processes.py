@@ -12,13 +12,14 @@ HEALTH_TIMEOUT_S = 2
 
 
 def web_program(env: Env) -> Program:
-    """Return the web server. Which one it is, is known here and nowhere else."""
+    """Return the web server. Which one it is, is known here and in portal/asgi.py and portal/http_protocol.py only."""
     command = [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
-        *("--host", env.host, "--port", str(env.port)),
-        *("--workers", str(env.web_processes), "--blocking-threads", str(env.web_threads)),
-        *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "8"),
-        *("--log-level", "warning", "portal.wsgi:application"),
+        *(sys.executable, "-m", "uvicorn", "--host", env.host, "--port", str(env.port)),
+        *("--workers", str(env.web_processes), "--loop", "uvloop", "--http", "portal.http_protocol:PatientProtocol"),
+        *("--ws", "none", "--lifespan", "off", "--interface", "asgi3"),
+        # portal.middleware decides whose X-Forwarded-* headers are believed.
+        *("--no-proxy-headers", "--no-server-header", "--no-access-log", "--log-level", "error"),
+        *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "8", "portal.asgi:application"),
     ]
     return Program("web", command, BASE_DIR)
 

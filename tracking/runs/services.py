@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from tracking.audit.services import record
 from tracking.core.errors import AlreadyExistsError, InvalidParameterError, InvalidStateError, NotFoundError
@@ -105,6 +106,21 @@ def restore_experiment(*, experiment: Experiment, by: User, now: datetime) -> No
 
 
 @transaction.atomic
+def purge_experiment(*, experiment: Experiment, by: User, now: datetime) -> None:
+    """Remove an empty experiment for good; nothing of it can be restored.
+
+    :raises InvalidStateError: if it still has runs or logged models.
+    """
+    try:
+        Experiment.objects.filter(pk=experiment.pk).delete()
+    except ProtectedError:
+        raise InvalidStateError(
+            f"Experiment {experiment.pk} has runs or logged models; it can only be removed for good without any."
+        ) from None
+    record(by=by, verb="experiment.purge", target=f"{experiment.pk} {experiment.name}", at=now)
+
+
+@transaction.atomic
 def set_experiment_tag(*, experiment: Experiment, tag: Pair, now: datetime) -> None:
     """Set a tag of an active experiment."""
     check_active_experiment(experiment)
@@ -196,6 +212,16 @@ def hold_active_run(run: RunIdentity) -> None:
         raise NotFoundError(f"Run with id={run.uid} not found")
     if not is_active:
         raise _deleted_run(run)
+
+
+@transaction.atomic
+def purge_run(*, run: Run, by: User, now: datetime) -> None:
+    """Remove a run for good with all rows that belong to it; its files, models and points are to be purged before.
+
+    Points that are left go too, in one statement, however many they are.
+    """
+    Run.objects.filter(pk=run.pk).delete()
+    record(by=by, verb="run.purge", target=run.uid, at=now)
 
 
 def check_active_run(run: Run) -> None:

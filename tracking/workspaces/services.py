@@ -27,13 +27,17 @@ def create_group(*, name: str, by: User | None, now: datetime) -> ResourceGroup:
 
 
 @transaction.atomic
-def create_workspace(*, name: str, group: ResourceGroup, by: User | None, now: datetime) -> Workspace:
+def create_workspace(
+    *, name: str, group: ResourceGroup, description: str = "", by: User | None, now: datetime
+) -> Workspace:
     """Create a workspace; its Default experiment comes with runs.services.create_default_experiment.
 
     :raises AlreadyExistsError: if the name is taken on this server.
     """
     _check_name("Workspace", name)
-    workspace, is_new = Workspace.objects.get_or_create(name=name, defaults={"group": group, "created_at": now})
+    workspace, is_new = Workspace.objects.get_or_create(
+        name=name, defaults={"group": group, "description": description, "created_at": now}
+    )
     if not is_new:
         raise AlreadyExistsError(f"Workspace {name!r} already exists.")
     record(by=by, verb="workspace.create", target=name, at=now)

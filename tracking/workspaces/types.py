@@ -1,6 +1,7 @@
 """Words about workspaces and what people may do in them."""
 
 import re
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -22,3 +23,12 @@ class Permission(IntEnum):
     READ = 1
     WRITE = 2
     MANAGE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """A role that a person was given, and where: names of a group or a workspace; both None: on the server."""
+
+    role: Role
+    group: str | None
+    workspace: str | None

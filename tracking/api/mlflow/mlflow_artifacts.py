@@ -79,11 +79,9 @@ def upload(call: Call, path: str) -> object:
         raise InvalidParameterError("Artifact path must include a filename, not end with a slash.")
     asked = ArtifactPath.parse(path)
     _authorise_write(call, asked)
-    size = call.request.META.get("CONTENT_LENGTH") or ""
-    if not size.isdigit():
-        raise InvalidParameterError("Send the file with a Content-Length: without one a cut upload would look whole.")
+    size_bytes = _body_size(call.request)
     services.put_file(
-        workspace=call.workspace, path=asked, chunks=_chunks(call.request, int(size)), size_bytes=int(size)
+        workspace=call.workspace, path=asked, chunks=_chunks(call.request, size_bytes), size_bytes=size_bytes
     )
     return HttpResponse()
 
@@ -111,7 +109,26 @@ def presigned(call: Call, path: str) -> object:
     raise NotImplementedHereError("Presigned URLs are not supported for the current artifact repository")
 
 
-def _chunks(request: HttpRequest, size_bytes: int) -> Iterator[bytes]:
+def _body_size(request: HttpRequest) -> int | None:
+    """Return the body's length; None if it comes in chunks and is too large to be counted before (portal.asgi)."""
+    given = request.META.get("CONTENT_LENGTH") or ""
+    if given.isdigit():
+        return int(given)
+    return None if "HTTP_TRANSFER_ENCODING" in request.META else 0
+
+
+def _chunks(request: HttpRequest, size_bytes: int | None) -> Iterator[bytes]:
+    """Yield the body. Django reads what Content-Length says and no more, so one without is read from beneath it.
+
+    :raises InvalidParameterError: if a body of unknown length was cut.
+    """
+    if size_bytes is None:
+        try:
+            while chunk := request.META["wsgi.input"].read(CHUNK_BYTES):
+                yield chunk
+        except ConnectionError as error:
+            raise InvalidParameterError(f"The file did not arrive whole: {error}") from None
+        return
     left = size_bytes
     while left > 0 and (chunk := request.read(min(CHUNK_BYTES, left))):
         left -= len(chunk)

@@ -1,5 +1,6 @@
 """``manage.py serve``: the whole portal in one command; what `make run` runs."""
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from tracking.management.static_files import collect_static
 from tracking.management.supervisor import supervise
 from tracking.workspaces.types import DEFAULT_NAME
 
+PRIVATE = 0o077  # what the server and its children write, only its user reads
 GREETING = """
 mlportal runs at {url}
 Sign in (once, within {minutes} minutes): {sign_in_link}
@@ -40,6 +42,7 @@ class Command(PortalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         env = settings.ENV
+        os.umask(PRIVATE)
         check_exposure(env)
         check_port(env)
         call_command("migrate", interactive=False, verbosity=0)
