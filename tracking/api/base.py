@@ -140,6 +140,8 @@ class MlflowView(APIView):
             raise MethodNotAllowed(method)
         called, need = self.endpoints[method]
         raw, credential = request._request, cast(Credential, request.auth)
+        if "\0" in raw.path:  # no name or id has it, and PostgreSQL does not even take the question
+            raise errors.InvalidParameterError("The address contains NUL.")
         call = Call(
             request=raw,
             credential=credential,

@@ -1,6 +1,8 @@
 """Questions about artifacts. Their addresses are MLflow's: ``<experiment>/<run>/artifacts/…`` within a workspace."""
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from django.conf import settings
@@ -8,6 +10,7 @@ from django.conf import settings
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.store import ArtifactStore, open_store
 from tracking.artifacts.types import FileInfo, ObjectHead
+from tracking.core.errors import TrackingError
 from tracking.runs.models import Run
 from tracking.workspaces.models import Workspace
 
@@ -20,10 +23,20 @@ def the_store() -> ArtifactStore:
     return open_store(settings.ARTIFACT_ROOT)
 
 
-def stored_path(workspace: Workspace, path: ArtifactPath) -> ArtifactPath:
-    """Return where the store keeps a workspace's path: below a folder of the workspace's number, so that no path of one
-    workspace can name a file of another."""
-    return ArtifactPath((f"workspace-{workspace.pk}", *path.parts))
+def workspace_folder(workspace: Workspace) -> ArtifactPath:
+    """Return where the store keeps a workspace: a folder of its number, so that no path of one workspace can name a
+    file of another."""
+    return ArtifactPath((f"workspace-{workspace.pk}",))
+
+
+@contextmanager
+def named_within(folder: ArtifactPath) -> Iterator[None]:
+    """Name paths in errors as the asker does: relative to ``folder``, which only the server knows of."""
+    try:
+        yield
+    except TrackingError as error:
+        error.args = (re.sub(rf"(['\"]){re.escape(str(folder))}(?:/|(?=\1))", r"\1", str(error)),)
+        raise
 
 
 def run_folder(run: Run) -> ArtifactPath:
@@ -38,7 +51,9 @@ def run_artifact_uri(experiment_id: int, uid: str) -> str:
 
 def list_files(*, workspace: Workspace, path: ArtifactPath, after: str | None = None, limit: int) -> list[FileInfo]:
     """Return a directory's entries by name, relative to it; nothing for one that does not exist. No query."""
-    return the_store().list_dir(stored_path(workspace, path), after=after, limit=limit)
+    folder = workspace_folder(workspace)
+    with named_within(folder):
+        return the_store().list_dir(folder / path, after=after, limit=limit)
 
 
 def head_file(*, workspace: Workspace, path: ArtifactPath) -> ObjectHead:
@@ -46,7 +61,9 @@ def head_file(*, workspace: Workspace, path: ArtifactPath) -> ObjectHead:
 
     :raises NotFoundError: if there is none.
     """
-    return the_store().head(stored_path(workspace, path))
+    folder = workspace_folder(workspace)
+    with named_within(folder):
+        return the_store().head(folder / path)
 
 
 def read_file(
@@ -56,12 +73,15 @@ def read_file(
 
     :raises ConflictError: if ``etag`` is given and the file was replaced meanwhile.
     """
-    return the_store().read(stored_path(workspace, path), start=start, end=end, etag=etag)
+    folder = workspace_folder(workspace)
+    with named_within(folder):
+        return the_store().read(folder / path, start=start, end=end, etag=etag)
 
 
 def list_run_files(*, run: Run, path: str = "", after: str | None = None, limit: int = 1000) -> list[FileInfo]:
     """Return the entries of a directory of a run's artifacts, relative to it. No query."""
-    return list_files(workspace=run.workspace, path=_in_run(run, path), after=after, limit=limit)
+    with named_within(run_folder(run)):
+        return list_files(workspace=run.workspace, path=_in_run(run, path), after=after, limit=limit)
 
 
 def head_run_file(*, run: Run, path: str) -> ObjectHead:
@@ -69,12 +89,19 @@ def head_run_file(*, run: Run, path: str) -> ObjectHead:
 
     :raises NotFoundError: if there is none.
     """
-    return head_file(workspace=run.workspace, path=_in_run(run, path))
+    with named_within(run_folder(run)):
+        return head_file(workspace=run.workspace, path=_in_run(run, path))
 
 
-def read_run_file(*, run: Run, path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """Stream a run's artifact. No query."""
-    return read_file(workspace=run.workspace, path=_in_run(run, path), start=start, end=end)
+def read_run_file(
+    *, run: Run, path: str, start: int = 0, end: int | None = None, etag: str | None = None
+) -> Iterator[bytes]:
+    """Stream a run's artifact. No query.
+
+    :raises ConflictError: if ``etag`` is given and the file was replaced meanwhile.
+    """
+    with named_within(run_folder(run)):
+        return read_file(workspace=run.workspace, path=_in_run(run, path), start=start, end=end, etag=etag)
 
 
 def _in_run(run: Run, path: str) -> ArtifactPath:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from tracking.artifacts.paths import ArtifactPath
-from tracking.artifacts.queries import stored_path, the_store
+from tracking.artifacts.queries import named_within, the_store, workspace_folder
 from tracking.artifacts.types import ObjectHead
 from tracking.core.errors import InvalidParameterError
 from tracking.workspaces.models import Workspace
@@ -19,7 +19,9 @@ def put_file(
 
     :raises InvalidParameterError: if fewer or more than ``size_bytes`` bytes came, or a folder stands in the way.
     """
-    return the_store().put(stored_path(workspace, path), chunks, size_bytes=size_bytes)
+    folder = workspace_folder(workspace)
+    with named_within(folder):
+        return the_store().put(folder / path, chunks, size_bytes=size_bytes)
 
 
 def delete_files(*, workspace: Workspace, path: ArtifactPath) -> int:
@@ -29,7 +31,9 @@ def delete_files(*, workspace: Workspace, path: ArtifactPath) -> int:
     """
     if path.is_root:
         raise InvalidParameterError("Invalid path: it names the whole artifact store of the workspace.")
-    return the_store().delete(stored_path(workspace, path))
+    folder = workspace_folder(workspace)
+    with named_within(folder):
+        return the_store().delete(folder / path)
 
 
 def sweep_partials(*, now: datetime) -> int:

@@ -21,10 +21,13 @@ from tracking.runs.queries import key_ids_by_name
 from tracking.runs.types import KeyKind
 
 
-def series_by_run(*, run_ids: Sequence[int]) -> dict[int, list[SeriesRow]]:
-    """Return every metric series of these runs by run, sorted by key. One query; reads no points."""
+def series_by_run(*, run_ids: Sequence[int], keys: Sequence[str] | None = None) -> dict[int, list[SeriesRow]]:
+    """Return the metric series of these runs by run, sorted by key: all, or those named. One query; reads no points."""
+    rows = MetricSeries.objects.filter(run__in=run_ids)
+    if keys is not None:
+        rows = rows.filter(key__name__in=keys)
     by_run: defaultdict[int, list[SeriesRow]] = defaultdict(list)
-    for row in MetricSeries.objects.filter(run__in=run_ids).annotate(name=F("key__name")):
+    for row in rows.annotate(name=F("key__name")):
         by_run[row.run_id].append(
             SeriesRow(
                 run_id=row.run_id,

@@ -132,6 +132,12 @@ def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:
     return Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains).count()
 
 
+def count_experiments_by_workspace(*, workspaces: Iterable[Workspace]) -> dict[int, int]:
+    """Count the active experiments of each workspace by its number; those without any are absent. One query."""
+    found = Experiment.objects.filter(workspace__in=list(workspaces), deleted_at=None)
+    return dict(found.values_list("workspace_id").annotate(Count("pk")))
+
+
 def get_run(*, workspace: Workspace, uid: str) -> Run:
     """Return the run with this id, deleted or not. One query.
 

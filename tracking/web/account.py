@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -10,17 +11,32 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from tracking.core.clock import utc_now
 from tracking.identity.services import set_password
 from tracking.web.base import credential_of
-from tracking.workspaces.queries import list_workspaces
+from tracking.workspaces.queries import list_roles, list_workspaces
+from tracking.workspaces.types import Role, RoleRow
 
 if TYPE_CHECKING:
     from tracking.identity.models import User
+
+ROLE_WORDS = {
+    Role.OWNER: gettext_lazy("Owner"),
+    Role.CONTRIBUTOR: gettext_lazy("Contributor"),
+    Role.READER: gettext_lazy("Reader"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleShown:
+    """A line of the list of roles."""
+
+    role: str
+    where: str
 
 
 @sensitive_post_parameters("new_password1", "new_password2")
@@ -39,6 +55,17 @@ def account(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "workspaces": list_workspaces(credential=credential),
+        "roles": [_role_shown(row) for row in list_roles(user=user)],
         "has_password": user.has_usable_password(),
     }
     return render(request, "account/account.html", context)
+
+
+def _role_shown(row: RoleRow) -> RoleShown:
+    if row.workspace is not None:
+        where = gettext("in workspace %(name)s") % {"name": row.workspace}
+    elif row.group is not None:
+        where = gettext("in resource group %(name)s") % {"name": row.group}
+    else:
+        where = gettext("on this server")
+    return RoleShown(role=str(ROLE_WORDS[row.role]), where=where)

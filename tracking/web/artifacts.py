@@ -122,7 +122,7 @@ def artifact_download(request: HttpRequest, workspace: Workspace, uid: str) -> H
     if request.method == "HEAD":
         response = HttpResponse()
     else:
-        response = StreamingHttpResponse(read_run_file(run=run, path=path, start=start, end=end))
+        response = StreamingHttpResponse(read_run_file(run=run, path=path, start=start, end=end, etag=head.etag))
     response["Content-Length"] = str(end - start)
     if wanted:
         response.status_code = 206

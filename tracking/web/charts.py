@@ -131,8 +131,8 @@ Summaries = dict[tuple[str, str], SeriesRow]
 
 
 def _summaries(runs: Sequence[Run], metrics: Sequence[str]) -> Summaries:
-    by_run = series_by_run(run_ids=[run.pk for run in runs])
-    return {(run.uid, row.key): row for run in runs for row in by_run.get(run.pk, ()) if row.key in metrics}
+    by_run = series_by_run(run_ids=[run.pk for run in runs], keys=metrics)
+    return {(run.uid, row.key): row for run in runs for row in by_run.get(run.pk, ())}
 
 
 def _counts(runs: Sequence[Run], metric: str, summaries: Summaries) -> list[int]:

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from tracking.runs.queries import count_experiments, list_running
+from tracking.runs.queries import count_experiments_by_workspace, list_running
 from tracking.web.base import credential_of
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
@@ -55,9 +55,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Target") == "workspace-menu":
         return render_page(request, "home/_workspace_menu.html", {"workspaces": workspaces})
     running = list_running(workspaces=workspaces, limit=MAX_RUNNING)
-    shown = [_workspace_shown(workspace, running) for workspace in workspaces]
+    experiments = count_experiments_by_workspace(workspaces=workspaces)
     context = {
-        "workspaces": shown,
+        "workspaces": [_workspace_shown(one, experiments.get(one.pk, 0), running) for one in workspaces],
         "running": [_running_shown(run) for run in running[:MAX_RUNNING_SHOWN]],
         "more_running": max(0, len(running) - MAX_RUNNING_SHOWN),
         "snippet": training_snippet(uri=tracking_uri(workspace=workspaces[0].name)) if workspaces else "",
@@ -65,12 +65,12 @@ def home(request: HttpRequest) -> HttpResponse:
     return render_page(request, "home/home.html", context)
 
 
-def _workspace_shown(workspace: Workspace, running: list[Run]) -> WorkspaceShown:
+def _workspace_shown(workspace: Workspace, experiment_count: int, running: list[Run]) -> WorkspaceShown:
     return WorkspaceShown(
         name=workspace.name,
         group=workspace.group.name,
         description=workspace.description,
-        experiment_count=format_count(count_experiments(workspace=workspace)),
+        experiment_count=format_count(experiment_count),
         running_count=sum(run.workspace_id == workspace.pk for run in running),
     )
 

@@ -1,9 +1,11 @@
 """Questions about workspaces."""
 
-from django.db.models import Q
+from django.db.models import F, Q
 
+from tracking.identity.models import User
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import RoleAssignment, Workspace
+from tracking.workspaces.types import Role, RoleRow
 
 
 def list_workspaces(*, credential: Credential) -> list[Workspace]:
@@ -18,3 +20,13 @@ def list_workspaces(*, credential: Credential) -> list[Workspace]:
         workspaces = [workspace for _, workspace in roles if workspace is not None]
         found = found.filter(Q(group__in=groups) | Q(pk__in=workspaces))
     return list(found)
+
+
+def list_roles(*, user: User) -> list[RoleRow]:
+    """Return what a person was given: on the server, in groups by name, then in workspaces by name. One query."""
+    assigned = RoleAssignment.objects.filter(user=user).order_by(
+        F("workspace__name").asc(nulls_first=True), F("group__name").asc(nulls_first=True)
+    )
+    return [
+        RoleRow(Role(role), *where) for role, *where in assigned.values_list("role", "group__name", "workspace__name")
+    ]

@@ -1,8 +1,11 @@
 """Ann, ready to call."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pytest_django import Settings
 
 from tests.tracking.api.caller import Caller
 
@@ -13,3 +16,14 @@ if TYPE_CHECKING:
 @pytest.fixture
 def ann(people: "People") -> Caller:
     return Caller(people.ann.token)
+
+
+@pytest.fixture
+def store_root(tmp_path: Path, settings: Settings) -> Iterator[Path]:
+    """Give the test an artifact store of its own, empty, in this folder."""
+    from tracking.artifacts.queries import the_store
+
+    settings.ARTIFACT_ROOT = str(tmp_path)
+    the_store.cache_clear()
+    yield tmp_path
+    the_store.cache_clear()

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tests.tracking.api.caller import Caller
@@ -92,6 +93,40 @@ class TestToken:
 
         assert Caller(people.ann.token).request("GET", "3.0/mlflow/server-info")[0] == 401
 
+    def test_that_is_mistyped_costs_no_query(
+        self, people: People, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        token = people.ann.token
+        wrong = [token[:-1] + ("0" if token[-1] != "0" else "1"), token[:10] + token[11:], token.upper(), f"{token}x"]
+
+        for text in wrong:
+            with django_assert_num_queries(0):
+                status, answer = Caller(text).request("GET", "3.0/mlflow/server-info")
+
+            assert (status, answer["error_code"]) == (401, "UNAUTHENTICATED")
+            assert text not in answer["message"]
+
+    def test_alone_counts_whatever_cookies_come_along(self, people: People) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(people.bob.user)
+        path, json = "/api/2.0/mlflow/experiments/create", "application/json"
+
+        with_cookie = client.post(path, {"name": "a"}, content_type=json)
+        with_both = client.post(path, {"name": "b"}, content_type=json, headers=people.ann.headers)
+
+        assert with_cookie.status_code == 401
+        assert with_both.status_code == 200
+        assert list(Experiment.objects.exclude(is_default=True).values_list("name", flat=True)) == ["b"]
+
+    def test_that_expired_says_when_and_how_to_get_another(self, people: People) -> None:
+        AccessToken.objects.filter(user=people.ann.user).update(
+            created_at="2020-01-01T00:00Z", expires_at="2020-01-01T01:00Z"
+        )
+
+        _, answer = Caller(people.ann.token).request("GET", "3.0/mlflow/server-info")
+
+        assert "The token expired at 2020-01-01 01:00:00 UTC. Get a fresh tracking URI" in answer["message"]
+
     def test_ends_with_its_owner(self, people: People) -> None:
         User.objects.filter(pk=people.ann.user.pk).update(is_active=False)
 
@@ -131,13 +166,20 @@ class TestWorkspace:
             assert ann.refused(path, body) == (404, "RESOURCE_DOES_NOT_EXIST", f"Run with id={run} not found")
         assert ann.post("runs/search", {"experiment_ids": [str(n) for n in range(100)]}) == {}
 
-    def test_is_listed_to_those_who_may_read_it(self, people: People) -> None:
-        People.around("lab")
+    @pytest.mark.parametrize("header", ["*", "lab, default", "默认", "../default", "DEFAULT", "x" * 300, "a\0b"])
+    def test_in_the_header_must_be_one_name(self, people: People, header: str) -> None:
+        headers = {**people.ann.headers, "X-MLFLOW-WORKSPACE": header}
 
-        assert Caller(people.bob.token).request("GET", "3.0/mlflow/workspaces") == (
-            200,
-            {"workspaces": [{"name": "default"}]},
-        )
+        response = Client(raise_request_exception=False).get("/api/3.0/mlflow/server-info", headers=headers)
+
+        assert (response.status_code, response.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+
+    def test_in_the_header_must_be_that_of_the_token(self, people: People) -> None:
+        People.around("lab")
+        headers = {**people.ann.headers, "X-MLFLOW-WORKSPACE": "lab"}
+
+        for method, path in EVERY:
+            assert Client().generic(method, f"/api/{path}", headers=headers).status_code == 404
 
 
 class TestElsewhere:
@@ -151,7 +193,3 @@ class TestElsewhere:
             response = Client().post(f"{place}{path}", headers=headers)
 
             assert (response.status_code, response.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
-
-    def test_health_and_version_are_open(self, db: None) -> None:
-        assert Client().get("/health").content == b"OK"
-        assert Client().get("/w/any/version").content == b"3.17.2"

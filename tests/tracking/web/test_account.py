@@ -1,8 +1,13 @@
 """The page of the person who is signed in."""
 
+import re
+
 from django.test import Client
 
 from tests.support.people import People
+from tracking.core.clock import utc_now
+from tracking.workspaces.services import assign_role, create_group
+from tracking.workspaces.types import Role
 
 NEW = "a-long-new-password"
 
@@ -15,6 +20,16 @@ class TestAccount:
 
         assert "<h1>bob</h1>" in page
         assert 'href="/w/default/"' in page
+
+    def test_shows_ones_roles_and_where(self, client: Client, people: People) -> None:
+        lab = create_group(name="lab", by=None, now=utc_now())
+        assign_role(user=people.bob.user, role=Role.CONTRIBUTOR, group=lab, by=None, now=utc_now())
+        client.force_login(people.bob.user)
+
+        page = client.get("/account").content.decode()
+
+        assert re.search(r"Contributor\s*<span class=\"row-end\">in resource group lab</span>", page)
+        assert re.search(r"Reader\s*<span class=\"row-end\">in workspace default</span>", page)
 
     def test_sets_the_password_and_keeps_the_session(self, client: Client, people: People) -> None:
         client.force_login(people.bob.user)

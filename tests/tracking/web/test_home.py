@@ -8,7 +8,7 @@ from tests.support.people import People
 from tracking.core.clock import utc_now
 from tracking.runs.models import Run
 from tracking.runs.queries import get_experiment
-from tracking.runs.services import create_run
+from tracking.runs.services import create_experiment, create_run
 from tracking.workspaces.services import create_workspace
 
 
@@ -73,7 +73,7 @@ class TestHome:
     ) -> None:
         client.force_login(people.bob.user)
         start_runs(people, "first")
-        with django_assert_num_queries(6):  # session, user, roles, workspaces, runs, one count a workspace
+        with django_assert_num_queries(6):  # session, user, roles, workspaces, runs, experiments
             client.get("/")
         start_runs(people, *(f"run-{i}" for i in range(10)))
 
@@ -81,6 +81,20 @@ class TestHome:
             response = client.get("/")
 
         assert response.content.count(b"/w/default/runs/") == 11
+
+    def test_costs_no_more_queries_for_ten_more_workspaces(
+        self, client: Client, people: People, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for number in range(10):
+            People.around(f"lab-{number}")
+        create_experiment(workspace=people.workspace, name="second", by=None, now=utc_now())
+        client.force_login(people.bob.user)
+
+        with django_assert_num_queries(6):
+            page = client.get("/").content.decode()
+
+        assert page.count('<td class="number">1</td>') == 10
+        assert page.count('<td class="number">2</td>') == 1
 
 
 @pytest.mark.parametrize("url", ["/", "/account", "/sign-in", "/w/default/", "/w/default/experiments"])

@@ -1,5 +1,6 @@
 """The parts that several requests share, and MLflow's enums."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
@@ -61,9 +62,10 @@ def moment(ms: Int64 | None, *, field: str) -> datetime | None:
 
 def word(given: str | int | None, words: Sequence[Word]) -> Word | None:
     """Return the enum member that a name or a protobuf number (from 1) means; None for an unknown one, as MLflow."""
-    if isinstance(given, int) or (given or "").isdigit():
-        number = int(given or 0)
-        return words[number - 1] if 1 <= number <= len(words) else None
+    if isinstance(given, str) and re.fullmatch(r"\d{1,9}", given, re.ASCII):
+        given = int(given)
+    if isinstance(given, int):
+        return words[given - 1] if 1 <= given <= len(words) else None
     return next((one for one in words if one.value == given), None)
 
 

@@ -330,7 +330,11 @@ def log_model(call: Call, body: LogModel) -> object:
     model = decode(body.model_json.encode(), ModelJson)
     if model.run_id != run.uid:
         raise InvalidParameterError(f"model_json names run {model.run_id[:80]!r}, the request names {run.uid!r}.")
-    services.append_to_tag(run=run, key=LOG_MODEL_HISTORY_TAG, item=msgspec.json.decode(body.model_json))
+    try:
+        item = msgspec.json.decode(body.model_json)
+    except msgspec.DecodeError as error:
+        raise InvalidParameterError(f"model_json is not JSON: {error}.") from None
+    services.append_to_tag(run=run, key=LOG_MODEL_HISTORY_TAG, item=item)
     return {}
 
 

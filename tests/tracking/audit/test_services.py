@@ -1,0 +1,120 @@
+"""One event for a privileged change, none for one that failed or changed nothing."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.db import transaction
+
+from tests.support.people import People
+from tracking.audit.models import AuditEvent
+from tracking.audit.services import record
+from tracking.core.errors import AlreadyExistsError, InvalidStateError, NotFoundError
+from tracking.registry.services import create_model, delete_model
+from tracking.runs import services
+from tracking.runs.models import Experiment, Run
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def verbs() -> list[str]:
+    """Return what was written down in the test itself, oldest first."""
+    return list(AuditEvent.objects.filter(at=NOW).order_by("pk").values_list("verb", flat=True))
+
+
+class TestRecord:
+    def test_keeps_who_what_and_when(self, people: People) -> None:
+        record(by=people.ann.user, verb="thing.do", target="x" * 2000, at=NOW)
+
+        event = AuditEvent.objects.get(verb="thing.do")
+        assert (event.by, event.by_name, event.at, event.target) == (people.ann.user, "ann", NOW, "x" * 1000)
+
+    def test_names_the_installation_where_nobody_asked(self, people: People) -> None:
+        record(by=None, verb="thing.do", target="x", at=NOW)
+
+        event = AuditEvent.objects.get(verb="thing.do")
+        assert (event.by, event.by_name) == (None, "(installation)")
+
+    def test_outlives_the_person(self, people: People) -> None:
+        record(by=people.cleo.user, verb="thing.do", target="x", at=NOW)
+
+        people.cleo.user.delete()
+
+        event = AuditEvent.objects.get(verb="thing.do")
+        assert (event.by, event.by_name) == (None, "cleo")
+
+    def test_goes_with_the_change_that_it_is_about(self, people: People) -> None:
+        with pytest.raises(RuntimeError), transaction.atomic():
+            record(by=None, verb="thing.do", target="x", at=NOW)
+            raise RuntimeError
+
+        assert verbs() == []
+
+
+@pytest.fixture
+def experiment(people: People) -> Experiment:
+    return services.create_experiment(workspace=people.workspace, name="a", by=people.ann.user, now=NOW)
+
+
+@pytest.fixture
+def run(experiment: Experiment) -> Run:
+    return services.create_run(experiment=experiment, name="", user_name="", started_at=NOW, tags=[])
+
+
+class TestExperiment:
+    def test_changes_are_written_down_once_each(self, people: People, experiment: Experiment) -> None:
+        services.rename_experiment(experiment=experiment, name="b", by=people.ann.user, now=NOW)
+        services.delete_experiment(experiment=experiment, by=people.ann.user, now=NOW)
+        services.restore_experiment(experiment=experiment, by=people.ann.user, now=NOW)
+
+        assert verbs() == ["experiment.create", "experiment.rename", "experiment.delete", "experiment.restore"]
+        assert set(AuditEvent.objects.filter(at=NOW).values_list("by_name", flat=True)) == {"ann"}
+
+    def test_failures_are_not(self, people: People, experiment: Experiment) -> None:
+        by = people.ann.user
+
+        def create() -> object:
+            return services.create_experiment(workspace=people.workspace, name="a", by=by, now=NOW)
+
+        def rename() -> object:
+            return services.rename_experiment(experiment=experiment, name="Default", by=by, now=NOW)
+
+        def restore() -> object:
+            return services.restore_experiment(experiment=experiment, by=by, now=NOW)
+
+        failures: list[tuple[Callable[[], object], type[Exception]]] = [
+            (create, AlreadyExistsError),
+            (rename, AlreadyExistsError),
+            (restore, NotFoundError),
+        ]
+        for fail, error in failures:
+            with pytest.raises(error):
+                fail()
+        services.delete_experiment(experiment=experiment, by=by, now=NOW)
+        deleted = Experiment.objects.get(pk=experiment.pk)
+        with pytest.raises(InvalidStateError):
+            services.rename_experiment(experiment=deleted, name="c", by=by, now=NOW)
+
+        assert verbs() == ["experiment.create", "experiment.delete"]
+
+
+class TestRun:
+    def test_deleting_and_restoring_are_written_down_once(self, people: People, run: Run) -> None:
+        for _ in range(2):
+            services.delete_run(run=run, by=people.ann.user, now=NOW)
+        for _ in range(2):
+            services.restore_run(run=run, by=people.ann.user, now=NOW)
+
+        assert verbs() == ["experiment.create", "run.delete", "run.restore"]
+
+
+class TestLoggedModel:
+    def test_deleting_is_written_down_once(self, people: People, experiment: Experiment) -> None:
+        model = create_model(
+            experiment=experiment, name="m", model_type="", source_run=None, params=[], tags=[], now=NOW
+        )
+
+        for _ in range(2):
+            delete_model(model=model, by=people.ann.user, now=NOW)
+
+        assert verbs() == ["experiment.create", "logged_model.delete"]
