@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import resolve
 
@@ -78,6 +79,18 @@ class ApiShortcut:
         if isinstance(response, HttpResponse) and "Content-Length" not in response:
             response["Content-Length"] = str(len(response.content))
         return response
+
+
+class RefuseNul:
+    """Refuse an address with NUL: no name or id has it, and PostgreSQL does not even take the question."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address contains NUL.")
+        return self.get_response(request)
 
 
 _resolve = functools.lru_cache(maxsize=10_000)(resolve)  # the patterns are tried one after the other, a hundred of them

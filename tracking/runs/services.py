@@ -333,7 +333,7 @@ def append_to_tag(*, run: Run, key: str, item: object) -> None:
     held = RunTag.objects.filter(run=run, key__name=key).values_list("value", flat=True).first()
     try:
         items = json.loads(held or "[]")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # a number of 5,000 digits, a list within a list within ...
         items = None
     if not isinstance(items, list):
         raise InvalidParameterError(f"Tag {key!r} of run {run.uid} does not hold a JSON list.")
