@@ -167,7 +167,7 @@ def _read(payload: bytes | memoryview) -> tuple[list[int], NDArray[np.int64] | N
 
     The arrays are copies: aligned, native and writable, and they do not keep the payload alive.
     """
-    if payload[:1] == bytes([COMPRESSED_VERSION]):
+    if bytes(payload[:1]) == bytes([COMPRESSED_VERSION]):
         try:
             payload = zstandard.ZstdDecompressor().decompress(memoryview(payload)[1:])
         except zstandard.ZstdError as error:
