@@ -1,5 +1,6 @@
 """What every request passes first: whom to believe about where it came from, and an id for the logs."""
 
+import functools
 import ipaddress
 import re
 import uuid
@@ -7,9 +8,12 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import resolve
 
 Next = Callable[[HttpRequest], HttpResponseBase]
+API_PATH = re.compile(r"/(w/[^/]+/)?(ajax-)?api/")
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
@@ -55,3 +59,38 @@ class RequestId:
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         return response
+
+
+class ApiShortcut:
+    """Lead requests of the API past the middleware that follows, which is for browsers: sessions, CSRF, CSP, languages.
+
+    An API's answer says all about itself (tracking.api.base), and a request of it must not pay for a page's.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not API_PATH.match(request.path_info):
+            return self.get_response(request)
+        request.get_host()  # refuses a Host that is not ours: what a rebound DNS name sends
+        request.resolver_match = match = _resolve(request.path_info)
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        if isinstance(response, HttpResponse) and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))
+        return response
+
+
+class RefuseNul:
+    """Refuse an address with NUL: no name or id has it, and PostgreSQL does not even take the question."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address contains NUL.")
+        return self.get_response(request)
+
+
+_resolve = functools.lru_cache(maxsize=10_000)(resolve)  # the patterns are tried one after the other, a hundred of them

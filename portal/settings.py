@@ -38,6 +38,8 @@ MIDDLEWARE = [
     "portal.middleware.TrustedProxies",
     "portal.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.ApiShortcut",
+    "portal.middleware.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -80,6 +82,7 @@ else:
     DATABASES["default"]["OPTIONS"] = {
         "options": f"-c statement_timeout={ENV.statement_timeout_s * 1000} -c lock_timeout={ENV.lock_timeout_s * 1000}",
     }
+CELERY_APP = "portal.celery.app"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ARTIFACT_ROOT = ENV.artifact_root
 PORTAL_URL = ENV.url

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
+import hypothesis
 import pytest
 
 from portal.env import SETTINGS
@@ -22,6 +23,12 @@ from tests.support.redis import RedisServer
 if TYPE_CHECKING:
     from tests.support.people import People
     from tests.support.portal import Portal
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-machine")
 
 FOLDER = pytest.StashKey[Path]()
 CLUSTER = pytest.StashKey[Cluster]()
@@ -71,6 +78,14 @@ def _cluster(config: pytest.Config) -> Cluster:
     except MissingProgramError as error:
         pytest.exit(f"{error} The tests did not run on PostgreSQL.", returncode=1 if IS_CI else 0)
     return config.stash[CLUSTER]
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Start each test without what the one before remembered of its database."""
+    from tracking.core.memory import Memory
+
+    Memory.forget_all()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from tracking.audit.models import AuditEvent
 from tracking.identity.models import AccessToken, SignInLink, User
-from tracking.metrics.models import MetricSegment, MetricSeries
+from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
     LoggedModel,
     LoggedModelMetric,
@@ -26,6 +26,7 @@ __all__ = [
     "LoggedModelMetric",
     "LoggedModelParam",
     "LoggedModelTag",
+    "MetricBlock",
     "MetricSegment",
     "MetricSeries",
     "Param",

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from tracking.core import errors, json
 from tracking.core.clock import utc_now
+from tracking.core.commits import GroupCommit
 from tracking.identity.queries import Credential, credential_by_token
 from tracking.workspaces import access
 from tracking.workspaces.types import DEFAULT_NAME, Permission
@@ -30,6 +31,7 @@ MAX_BODY_BYTES = 1_000_000
 RETRY_AFTER_S = 1
 WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 Body = TypeVar("Body", bound=json.Request)
+COMMITS = GroupCommit()
 log = structlog.get_logger(__name__)
 
 STATUS_AND_CODE: Mapping[type[errors.TrackingError], tuple[int, str]] = {
@@ -67,13 +69,18 @@ class Endpoint(Generic[Body]):
     function: Callable[..., object]
     body: type[Body] | None
     max_body_bytes: int
+    shares_commit: bool
 
 
 def endpoint(
-    body: type[Body] | None, *, max_body_bytes: int = MAX_BODY_BYTES
+    body: type[Body] | None, *, max_body_bytes: int = MAX_BODY_BYTES, shares_commit: bool = False
 ) -> Callable[[Callable[..., object]], Endpoint[Body]]:
-    """Turn ``function(call, body, **path)`` into an endpoint; what it returns is sent as JSON, a response as it is."""
-    return lambda function: Endpoint(function, body, max_body_bytes)
+    """Turn ``function(call, body, **path)`` into an endpoint; what it returns is sent as JSON, a response as it is.
+
+    With ``shares_commit`` it is one change, which may be made durable together with others (core.commits); it must bear
+    to be made twice.
+    """
+    return lambda function: Endpoint(function, body, max_body_bytes, shares_commit)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -141,10 +148,12 @@ class MlflowView(APIView):
             workspace=access.require(credential=credential, workspace=_workspace_name(raw, workspace), need=need),
             now=utc_now(),
         )
-        if called.body is not None:
-            answer = called.function(call, _read(raw, called.body, called.max_body_bytes), **path)
-        else:
-            answer = called.function(call, **path)
+        given = () if called.body is None else (_read(raw, called.body, called.max_body_bytes),)
+
+        def answer_call() -> object:
+            return called.function(call, *given, **path)
+
+        answer = COMMITS.run(answer_call) if called.shares_commit else answer_call()
         return answer if isinstance(answer, HttpResponseBase) else json_response(answer)
 
     get = post = put = patch = delete = head = options = run  # type: ignore[assignment]

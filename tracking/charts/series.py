@@ -4,7 +4,7 @@ import base64
 import math
 import zlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics import smoothing
 from tracking.metrics.codec import Points
-from tracking.metrics.downsample import Sampled, buckets, buckets_log_x
+from tracking.metrics.downsample import Sampled, buckets, buckets_log_x, grid_width, merge_buckets
+from tracking.metrics.pyramid import Buckets
 from tracking.metrics.types import SeriesRow
 
 Floats = NDArray[np.float64]
@@ -61,6 +62,11 @@ class View:
     pixels: int
     smoothing: Smoothing | None
     is_log_x: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether summaries over steps show the same as the points."""
+        return self.x is XAxis.STEP and self.smoothing is None and not self.is_log_x
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +117,21 @@ class State:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """The points of one run of a metric. ``started_ms``: the run's start in milliseconds since 1970."""
+    """The points of one run of a metric, or, for a ``View.is_plain``, buckets that summarise them.
+
+    ``started_ms``: the run's start in milliseconds since 1970.
+    """
 
     uid: str
     name: str
     started_ms: int
     summary: SeriesRow
-    points: Points
+    points: Points | Buckets
 
     def x(self, axis: XAxis) -> Floats:
         """Return where the points stand: steps, milliseconds since 1970, or seconds since the run's start."""
+        if not isinstance(self.points, Points):
+            raise TypeError(f"Run {self.uid} has no points, only buckets")
         match axis:
             case XAxis.STEP:
                 return self.points.steps.astype(np.float64)
@@ -225,6 +236,11 @@ def shared_range(xs: Sequence[Floats]) -> Range | None:
     return widen((min(low for low, _ in bounds), max(high for _, high in bounds))) if bounds else None
 
 
+def step_range(summaries: Sequence[SeriesRow]) -> Range:
+    """Return what ``shared_range`` would of all steps of these series, one at least."""
+    return widen((float(min(row.first_step for row in summaries)), float(max(row.last_step for row in summaries))))
+
+
 def widen(bounds: Range) -> Range:
     """Return the range with its end moved up to the next stride of its length; one x alone stays as it is."""
     low, high = bounds
@@ -244,20 +260,28 @@ def chart_traces(
 
     :raises InvalidParameterError: if the range ends before it starts.
     """
-    xs = [curve.x(view.x) for curve in curves]
-    unit = float(np.median([smoothing.median_gap(x) for x in xs])) if xs and view.smoothing else 1.0
-    sample: Callable[..., Sampled] = buckets_log_x if view.is_log_x else buckets
+    unit = 1.0
+    if view.smoothing is not None and curves:
+        unit = float(np.median([smoothing.median_gap(curve.x(view.x)) for curve in curves]))
     traces = []
-    for curve, x in zip(curves, xs, strict=True):
+    for curve in curves:
         if curve.uid not in wanted:
             continue
-        y = curve.points.values
-        raw = sample(x, y, pixels=view.pixels, x_range=chart_range)
-        drawn = raw
-        if view.smoothing is not None:
-            drawn = sample(x, _smooth(x, y, view.smoothing, unit), pixels=view.pixels, x_range=chart_range)
+        raw = drawn = _sample(curve, view, chart_range)
+        if view.smoothing is not None and isinstance(curve.points, Points):
+            smoothed = _smooth(curve.x(view.x), curve.points.values, view.smoothing, unit)
+            drawn = _sample(replace(curve, points=replace(curve.points, values=smoothed)), view, chart_range)
         traces.append(_trace(curve, metric, raw, drawn))
     return traces
+
+
+def _sample(curve: Curve, view: View, chart_range: Range | None) -> Sampled:
+    if isinstance(curve.points, Points):
+        sample: Callable[..., Sampled] = buckets_log_x if view.is_log_x else buckets
+        return sample(curve.x(view.x), curve.points.values, pixels=view.pixels, x_range=chart_range)
+    if chart_range is None:
+        raise ValueError("Buckets can only be drawn in a range")
+    return merge_buckets(curve.points, width=grid_width(chart_range, pixels=view.pixels))
 
 
 def _smooth(x: Floats, y: Floats, how: Smoothing, unit: float) -> Floats:

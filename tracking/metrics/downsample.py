@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracking.core.errors import InvalidParameterError
+from tracking.metrics import pyramid
 from tracking.metrics.codec import Points
+from tracking.metrics.pyramid import Buckets, starts_of
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -24,7 +26,8 @@ _MIN_BUCKETS = 4
 class Sampled:
     """What a chart draws of one curve within a range of x.
 
-    ``x``, ``y``: the points kept, all finite, in order of x; ``index``: where they are in the arrays given.
+    ``x``, ``y``: the points kept, all finite, in order of x; ``index``: where they are in the arrays given, empty where
+    the points were read as summaries.
     ``band_x``, ``lo``, ``hi``: per bucket, the x of its first finite point and the least and greatest y in it; each
     holds from its x to the next one (drawn as steps, hold then jump); empty where no finite point was left out.
     ``nonfinite_x``, ``nonfinite_kind``: NaN (0), +inf (1) and -inf (-1) in order of x; in a reduced curve the first of
@@ -71,6 +74,47 @@ def buckets_log_x(x: Floats, y: Floats, *, pixels: int, x_range: tuple[float, fl
     if x_range is not None and x_range[0] <= 0:
         x_range = (-math.inf, x_range[1])
     return _sample(x, y, pixels, x_range, np.log2)
+
+
+def grid_width(x_range: tuple[float, float], *, pixels: int) -> float:
+    """Return the width of the buckets that ``buckets`` makes of a finite range on an axis of so many pixels."""
+    return _grid_width(*x_range, max(pixels // 2, _MIN_BUCKETS))
+
+
+def merge_buckets(found: Buckets, *, width: float) -> Sampled:
+    """Choose what ``buckets`` would of the points that are summarised, ``pyramid.level_for(width)``, on such a grid.
+
+    Of points that are alike in step and value, one is kept.
+    """
+    merged = pyramid.merge([found], by=int(math.log2(width)) - (pyramid.level_for(width) or 0))
+    finite = merged[merged["count"] > 0]
+    x = np.column_stack([finite[f"{point}_step"] for point in pyramid.POINTS]).astype(np.float64)
+    y = np.column_stack([finite[f"{point}_value"] for point in pyramid.POINTS])
+    order = np.argsort(x, axis=1, kind="stable")
+    x, y = np.take_along_axis(x, order, 1).ravel(), np.take_along_axis(y, order, 1).ravel()
+    is_new = np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0)) if len(x) else np.empty(0, np.bool_)
+    x, y = x[is_new], y[is_new]
+    marks = [(merged[f"{name}_step"][merged[f"{name}_count"] > 0], kind) for name, kind in pyramid.KINDS.items()]
+    marked_x = np.concatenate([steps for steps, _ in marks]).astype(np.float64)
+    kinds = np.concatenate([np.full(len(steps), kind, np.int8) for steps, kind in marks])
+    by_x = np.argsort(marked_x, kind="stable")
+    nonfinite_total = int(sum(merged[f"{name}_count"].sum() for name in pyramid.KINDS))
+    total = int(merged["count"].sum()) + nonfinite_total
+    return Sampled(
+        x=x,
+        y=y,
+        index=np.empty(0, np.int64),
+        band_x=finite["first_step"].astype(np.float64),
+        lo=finite["low_value"].copy(),
+        hi=finite["high_value"].copy(),
+        nonfinite_x=marked_x[by_x],
+        nonfinite_kind=kinds[by_x],
+        nonfinite_total=nonfinite_total,
+        total=total,
+        unplaced=0,
+        is_exact=len(x) + len(marked_x) == total,
+        width=width,
+    )
 
 
 def interval_history(points: Points, *, max_results: int) -> Indices:
@@ -132,7 +176,7 @@ def _sample(
         low = places[index[0]] if math.isinf(start) else scale(np.array([start]))[0]
         high = places[index[-1]] if math.isinf(end) else scale(np.array([end]))[0]
         width = _grid_width(float(low), float(high), bucket_count)
-        starts = _starts(np.floor(places[finite] / width))
+        starts = starts_of(np.floor(places[finite] / width))
         kept = finite[_extremes(values, values, starts)]
         marked = _first_of_each(np.floor(places[nonfinite] / width), kind)
     has_band = len(kept) < len(finite)
@@ -165,13 +209,6 @@ def _grid_width(low: float, high: float, bucket_count: int) -> float:
     return 2.0**exponent
 
 
-def _starts(ids: Floats | Indices) -> Indices:
-    """Return where each run of equal ids begins."""
-    is_start = np.ones(len(ids), np.bool_)
-    np.not_equal(ids[1:], ids[:-1], out=is_start[1:])
-    return np.flatnonzero(is_start)
-
-
 def _extremes(low: Floats, high: Floats, starts: Indices) -> Indices:
     """Return the ascending, distinct indices of the first, lowest, highest and last point of each bucket.
 
@@ -186,11 +223,11 @@ def _extremes(low: Floats, high: Floats, starts: Indices) -> Indices:
     is_kept[starts + sizes - 1] = True
     for values, extreme in ((low, np.minimum), (high, np.maximum)):
         hits = np.flatnonzero(values == np.repeat(extreme.reduceat(values, starts), sizes))
-        is_kept[hits[_starts(np.searchsorted(starts, hits, side="right"))]] = True
+        is_kept[hits[starts_of(np.searchsorted(starts, hits, side="right"))]] = True
     return np.flatnonzero(is_kept)
 
 
 def _first_of_each(ids: Floats, kind: NDArray[np.int8]) -> Indices:
     """Return the ascending indices of the first point of each kind in each run of equal ids."""
     firsts = [np.flatnonzero(kind == which) for which in (-1, 0, 1)]
-    return np.sort(np.concatenate([of_kind[_starts(ids[of_kind])] for of_kind in firsts]))
+    return np.sort(np.concatenate([of_kind[starts_of(ids[of_kind])] for of_kind in firsts]))

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from django.db.models import F
 
+from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page, decode_token, encode_token
-from tracking.metrics import codec, store
+from tracking.metrics import codec, pyramid, store
 from tracking.metrics.codec import Points
+from tracking.metrics.curves import Reading, Steps
 from tracking.metrics.downsample import interval_history
 from tracking.metrics.models import MetricSeries
-from tracking.metrics.types import SeriesRow
+from tracking.metrics.pyramid import Buckets
+from tracking.metrics.types import BlockHead, SeriesRow
 from tracking.runs.models import Run
 from tracking.runs.queries import key_ids_by_name
 from tracking.runs.types import KeyKind
@@ -44,17 +47,20 @@ def series_by_run(*, run_ids: Sequence[int], keys: Sequence[str] | None = None) 
     return by_run
 
 
-def read_series(*, runs: Sequence[Run], keys: Sequence[str]) -> dict[tuple[str, str], Points]:
+def read_series(
+    *, runs: Sequence[Run], keys: Sequence[str], steps: Steps | None = None
+) -> dict[tuple[str, str], Points]:
     """Return the distinct points of these metrics by (run uid, key), sorted by timestamp, step, value.
 
-    Two queries. Series without points are absent.
+    Three queries. Series without points are absent. Asking for a range of steps, ends included, costs less; points
+    outside it may come all the same.
     """
     names = key_ids_by_name(experiment_ids={run.experiment_id for run in runs}, kind=KeyKind.METRIC, names=keys)
     name_by_id = {key_id: name for name, key_ids in names.items() for key_id in key_ids}
     uid_by_id = {run.pk: run.uid for run in runs}
     if not name_by_id:
         return {}
-    found = store.read(run_ids=list(uid_by_id), key_ids=list(name_by_id))
+    found = store.read(run_ids=list(uid_by_id), key_ids=list(name_by_id), steps=steps)
     return {
         (uid_by_id[run_id], name_by_id[key_id]): codec.distinct_sorted(points)
         for (run_id, key_id), points in found.items()
@@ -64,19 +70,44 @@ def read_series(*, runs: Sequence[Run], keys: Sequence[str]) -> dict[tuple[str, 
 def get_history(*, run: Run, key: str, page_token: str = "", max_results: int) -> Page[tuple[int, int, float]]:
     """Return distinct points as (step, timestamp in ms, value), sorted by timestamp, step, value.
 
-    Two queries. The token holds the last point, so that pages stay right while points are added behind it.
+    Four queries. The token holds the last point, so that pages stay right while points are added behind it. Costs the
+    blocks that the page is in, wherever it starts, and the run's segments.
     """
-    points = read_series(runs=[run], keys=[key]).get((run.uid, key), Points.empty())
-    start = 0
-    if page_token:
-        timestamp, step, value = decode_token(page_token, length=3)
-        start = _after(points, timestamp, step, value)
-    page = points.take(slice(start, start + max_results))
+    after = _place_in(page_token) if page_token else None
+    ids = key_ids_by_name(experiment_ids=[run.experiment_id], kind=KeyKind.METRIC, names=[key]).get(key, [])
+    points, is_last = _history(run.pk, ids, after, max_results)
+    page = points.take(slice(None, max_results))
     rows = list(zip(page.steps.tolist(), page.timestamps_ms.tolist(), page.values.tolist(), strict=True))
-    if start + max_results >= len(points):
+    if is_last and len(points) <= max_results:
         return Page(rows, None)
     last_step, last_timestamp, last_value = rows[-1]
     return Page(rows, encode_token((last_timestamp, last_step, repr(last_value))))
+
+
+def read_curves(*, runs: Sequence[Run], key: str, steps: Steps, width: float) -> dict[str, Points | Buckets]:
+    """Return a metric of several runs in a range of steps for a chart, by run uid.
+
+    A long series comes as buckets of the widest level of ``pyramid`` that ``width`` takes; where there is none, and of
+    a series with at most ``FULL`` points there, all points come, by step, timestamp, value. Runs without any are
+    absent. Five queries. Costs summaries of a tenth (level 6) to a thousandth of the points' size, the blocks at the
+    ends of the range, and the segments of the runs.
+    """
+    level = pyramid.level_for(width)
+    uid_by_id = {run.pk: run.uid for run in runs}
+    names = key_ids_by_name(experiment_ids={run.experiment_id for run in runs}, kind=KeyKind.METRIC, names=[key])
+    waiting = store.read_segments(run_ids=list(uid_by_id), key_ids=names.get(key, []))
+    heads = store.block_heads(run_ids=list(uid_by_id), key_ids=names.get(key, []))
+    readings = {
+        series: Reading.of(Points.concat(waiting.get(series, [])), heads.get(series, []), steps=steps, level=level)
+        for series in {**heads, **waiting}
+    }
+    unpacked = [pk for reading in readings.values() for pk in reading.unpacked]
+    summarised = [pk for reading in readings.values() for pk in reading.summarised]
+    points = store.read_blocks(unpacked)
+    buckets = store.read_summaries(summarised, level=level) if level is not None else {}
+    if len(points) < len(unpacked) or len(buckets) < len(summarised):  # compacted meanwhile
+        return read_curves(runs=runs, key=key, steps=steps, width=width)
+    return {uid_by_id[run_id]: reading.join(points, buckets) for (run_id, _), reading in readings.items()}
 
 
 def interval_points(
@@ -84,28 +115,79 @@ def interval_points(
 ) -> dict[str, Points]:
     """Return at most ``max_results`` points a run by run uid: first, last, least and greatest of every bucket.
 
-    Sorted by step, timestamp, value. Two queries. Runs without points are absent.
+    Sorted by step, timestamp, value. Three queries. Runs without points are absent.
     """
     answer = {}
-    for (uid, _), points in read_series(runs=runs, keys=[key]).items():
-        if first_step is not None and last_step is not None:
-            points = points.take((points.steps >= first_step) & (points.steps <= last_step))
+    steps = None if first_step is None or last_step is None else (first_step, last_step)
+    for (uid, _), points in read_series(runs=runs, keys=[key], steps=steps).items():
+        if steps is not None:
+            points = points.take((points.steps >= steps[0]) & (points.steps <= steps[1]))
         if len(points):
             answer[uid] = points.take(interval_history(points, max_results=max_results))
     return answer
 
 
-def _after(points: Points, timestamp: object, step: object, value: object) -> int:
-    """Return how many points stand before and at (timestamp, step, value) in MLflow's order."""
+Place = tuple[int, int, float]
+"""Of a point in MLflow's order: timestamp, step, value."""
+
+
+def _history(run_id: int, key_ids: Sequence[int], after: Place | None, least: int) -> tuple[Points, bool]:
+    """Return points behind a place, more than ``least`` of them if there are, and whether these are all."""
+    waiting = store.read_segments(run_ids=[run_id], key_ids=key_ids)
+    heads = store.block_heads(run_ids=[run_id], key_ids=key_ids)
+    points = Points.concat([part for parts in waiting.values() for part in parts])
+    ahead = sorted(
+        (head for of_key in heads.values() for head in of_key if after is None or head.max_timestamp_ms >= after[0]),
+        key=lambda head: head.min_timestamp_ms,
+    )
+    while True:
+        some: list[BlockHead] = []
+        while ahead and sum(head.count for head in some) <= least:
+            some.append(ahead.pop(0))
+        found = store.read_blocks([head.pk for head in some])
+        if len(found) < len(some):  # compacted meanwhile
+            return _history(run_id, key_ids, after, least)
+        points = codec.distinct_sorted(Points.concat([*found.values(), points]))
+        behind = points.take(slice(_count_up_to(points, after), None)) if after else points
+        if not ahead:
+            return behind, True
+        # What is in the blocks to come may lie between these points, but not before its least timestamp.
+        certain = int(np.searchsorted(behind.timestamps_ms, ahead[0].min_timestamp_ms, side="left"))
+        if certain > least:
+            return behind.take(slice(None, certain)), False
+
+
+def _place_in(token: str) -> Place:
+    """Return the place that a page token names.
+
+    :raises InvalidParameterError: if it names none.
+    """
+    timestamp, step, value = decode_token(token, length=3)
     try:
-        bounds = np.int64(int(str(timestamp))), np.int64(int(str(step))), np.float64(float(str(value)))
+        place = int(str(timestamp)), int(str(step)), float(str(value))
+        np.array(place[:2], np.int64)
     except (ValueError, OverflowError):
-        return len(points)
-    low = int(np.searchsorted(points.timestamps_ms, bounds[0], side="left"))
-    high = int(np.searchsorted(points.timestamps_ms, bounds[0], side="right"))
+        raise InvalidParameterError(
+            f"Invalid page token, could not decode: {token[:100]!r}. Ask for the first page again."
+        ) from None
+    return place
+
+
+def _count_up_to(points: Points, place: Place) -> int:
+    """Return how many of the points, sorted in MLflow's order, stand before and at a place."""
+    low = int(np.searchsorted(points.timestamps_ms, place[0], side="left"))
+    high = int(np.searchsorted(points.timestamps_ms, place[0], side="right"))
     steps = points.steps[low:high]
     low, high = (
-        low + int(np.searchsorted(steps, bounds[1], side="left")),
-        low + int(np.searchsorted(steps, bounds[1], side="right")),
+        low + int(np.searchsorted(steps, place[1], side="left")),
+        low + int(np.searchsorted(steps, place[1], side="right")),
     )
-    return low + int(np.searchsorted(points.values[low:high], bounds[2], side="right"))
+    values = points.values[low:high]
+    low, high = (
+        low + int(np.searchsorted(values, place[2], side="left")),
+        low + int(np.searchsorted(values, place[2], side="right")),
+    )
+    if place[2] == 0:  # -0.0 comes before 0.0
+        bits = points.values[low:high].view(np.int64)
+        return low + int(np.searchsorted(bits, np.float64(place[2]).view(np.int64), side="right"))
+    return high

@@ -1,15 +1,16 @@
-"""Logging metrics, and the batch that carries params and tags with them."""
+"""Logging metrics, the batch that carries params and tags with them, and compaction."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from django.db import transaction
 
 from tracking.core.errors import InvalidParameterError
+from tracking.core.queue import enqueue
 from tracking.metrics import codec, store
 from tracking.metrics.codec import Points
-from tracking.metrics.models import MetricSegment, MetricSeries
+from tracking.metrics.compaction import WORTH_A_BLOCK, plan
+from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.metrics.types import (
     MAX_BATCH_ENTITIES,
     MAX_BATCH_METRICS,
@@ -19,92 +20,172 @@ from tracking.metrics.types import (
 )
 from tracking.runs.models import Run
 from tracking.runs.rules import check_key
-from tracking.runs.services import check_active_run, intern_keys, log_params, set_tags
-from tracking.runs.types import KeyKind, Pair
+from tracking.runs.services import hold_active_run, intern_keys, store_params, store_tags
+from tracking.runs.types import KeyKind, Pair, RunIdentity
 
 MAX_INT64 = 2**63 - 1
+MAX_SEGMENTS_A_PASS = 1_024
+SEGMENTS_WORTH_A_PASS = 256
+SEGMENTS_WORTH_A_SWEEP = 8
+MAX_COUNTED_RUNS = 10_000
+MAX_SWEPT_RUNS = 1_000
+_appended_by_run: dict[int, int] = {}
 
 
 @transaction.atomic
-def log_batch(*, run: Run, metrics: Sequence[Metric], params: Sequence[Pair], tags: Sequence[Pair]) -> None:
-    """Log metrics, params and tags of an active run, all or nothing. Fourteen statements at most, whatever the sizes.
+def log_batch(*, run: RunIdentity, metrics: Sequence[Metric], params: Sequence[Pair], tags: Sequence[Pair]) -> None:
+    """Log metrics, params and tags of an active run, all or nothing. Sixteen statements at most, whatever the sizes.
 
     :raises InvalidParameterError: if anything breaks a rule; nothing is kept then.
     """
     _check_sizes(metrics, params, tags)
-    check_active_run(run)
-    log_params(run=run, params=params)
-    set_tags(run=run, tags=tags)
+    hold_active_run(run)
+    store_params(run=run, params=params)
+    store_tags(run=run, tags=tags)
     _log_metrics(run, metrics, is_batch=True)
 
 
 @transaction.atomic
-def log_metric(*, run: Run, metric: Metric) -> None:
-    """Log one point of an active run.
+def log_metric(*, run: RunIdentity, metric: Metric) -> None:
+    """Log one point of an active run. Three statements, for a metric that it has already.
 
     :raises InvalidParameterError: if it breaks a rule.
     """
-    check_active_run(run)
+    hold_active_run(run)
     _log_metrics(run, [metric], is_batch=False)
 
 
 @transaction.atomic
 def purge_points(*, run: Run, limit: int) -> int:
-    """Remove for good at most ``limit`` segments of a run, and its series with the last of them; return how many.
+    """Remove for good at most ``limit`` segments and blocks of a run, and its series with the last; return how many.
 
     Less than ``limit``: nothing is left. A transaction a call, so that nobody waits long for the write lock.
     """
-    segments = list(MetricSegment.objects.filter(run=run).order_by("pk").values_list("pk", flat=True)[:limit])
-    MetricSegment.objects.filter(pk__in=segments).delete()
-    if len(segments) < limit:
+    removed = 0
+    for rows in (MetricSegment.objects.filter(run=run), MetricBlock.objects.filter(run=run)):
+        some = list(rows.order_by("pk").values_list("pk", flat=True)[: limit - removed])
+        rows.filter(pk__in=some).delete()
+        removed += len(some)
+    if removed < limit:
         MetricSeries.objects.filter(run=run).delete()
-    return len(segments)
+    return removed
 
 
-def _log_metrics(run: Run, metrics: Sequence[Metric], *, is_batch: bool) -> None:
+def compact(*, run_id: int, limit: int = MAX_SEGMENTS_A_PASS) -> bool:
+    """Turn a run's oldest segments into blocks; tell whether it is worth calling again.
+
+    May be called by anybody at any time: readers see all points at every moment, writers do not wait, and of two that
+    compact the same segments one changes nothing. Reads outside the transaction, so that SQLite's lock is held for the
+    writing alone. Statements: four for the reading, three and one for every hundred blocks for the writing.
+    """
+    segments = store.oldest_segments(run_id=run_id, limit=limit)
+    if len(segments) < 2:
+        return False
+    waiting: dict[int, list[Points]] = {}
+    for _, payload in segments:
+        for key_id, points in codec.decode_segment(payload).items():
+            waiting.setdefault(key_id, []).append(points)
+    series = {key_id: Points.concat(parts) for key_id, parts in waiting.items()}
+    ready = {key_id: series.pop(key_id) for key_id in list(series) if len(series[key_id]) >= WORTH_A_BLOCK}
+    heads = store.block_heads(run_ids=[run_id], key_ids=list(ready))
+    mergers = [
+        (key_id, merger) for key_id, points in ready.items() for merger in plan(points, heads.get((run_id, key_id), []))
+    ]
+    old_pks = [head.pk for _, merger in mergers for head in merger.heads]
+    old_blocks = store.read_blocks(old_pks)
+    if len(old_blocks) < len(old_pks):
+        return False
+    is_done = store.replace(
+        run_id=run_id,
+        segments=[pk for pk, _ in segments],
+        blocks=old_pks,
+        by_blocks=[(key_id, points) for key_id, merger in mergers for points in merger.pieces(old_blocks)],
+        by_segment=_segment_of(series),
+    )
+    return is_done and len(segments) == limit
+
+
+def sweep() -> None:
+    """Compact the runs that have more than a few segments. Costs a look at all segments' index, and the compaction."""
+    for run_id in store.runs_with_segments(least=SEGMENTS_WORTH_A_SWEEP, limit=MAX_SWEPT_RUNS):
+        while compact(run_id=run_id):
+            pass
+
+
+def _segment_of(series: Mapping[int, Points]) -> bytes | None:
+    if not series:
+        return None
+    key_ids = [key_id for key_id, points in series.items() for _ in range(len(points))]
+    return codec.compress_segment(codec.encode_segment(key_ids, Points.concat(list(series.values()))))
+
+
+def _log_metrics(run: RunIdentity, metrics: Sequence[Metric], *, is_batch: bool) -> None:
     if not metrics:
         return
-    names = dict.fromkeys(metric.key for metric in metrics)
-    if not all(0 <= metric.timestamp_ms <= MAX_INT64 and abs(metric.step) <= MAX_INT64 for metric in metrics):
-        _refuse_numbers(metrics, is_batch=is_batch)
-    for name in names:
-        number = next(i for i, metric in enumerate(metrics) if metric.key == name) if is_batch else 0
-        check_key(name, field=f"metrics[{number}].name" if is_batch else "name")
-    keys = intern_keys(experiment_id=run.experiment_id, kind=KeyKind.METRIC, names=list(names))
-    key_ids = [keys[metric.key] for metric in metrics]
     points = Points(
         steps=np.array([metric.step for metric in metrics], dtype=np.int64),
         timestamps_ms=np.array([metric.timestamp_ms for metric in metrics], dtype=np.int64),
         values=np.array([metric.value for metric in metrics], dtype=np.float64),
     )
+    if points.timestamps_ms.min() < 0 or points.steps.min() < -MAX_INT64:
+        _refuse_numbers(metrics, is_batch=is_batch)
+    names = [metric.key for metric in metrics]
+    first_place_by_name = dict(zip(reversed(names), reversed(range(len(names))), strict=True))
+    for name, place in first_place_by_name.items():
+        check_key(name, field=f"metrics[{place}].name" if is_batch else "name")
+    keys = intern_keys(experiment_id=run.experiment_id, kind=KeyKind.METRIC, names=list(first_place_by_name))
+    key_ids = [keys[name] for name in names]
     store.append(run_id=run.pk, payload=codec.encode_segment(key_ids, points), changes=_changes(key_ids, points))
+    _count_segment(run.pk)
+
+
+def _count_segment(run_id: int) -> None:
+    """See to it that a run's segments do not pile up: every so often, wake a worker up or do its work.
+
+    Counted in this process; what is forgotten with it, ``sweep`` finds.
+    """
+    appended = _appended_by_run.pop(run_id, 0) + 1
+    if appended < SEGMENTS_WORTH_A_PASS:
+        _appended_by_run[run_id] = appended
+        if len(_appended_by_run) > MAX_COUNTED_RUNS:
+            _appended_by_run.pop(next(iter(_appended_by_run)))
+    else:
+        transaction.on_commit(lambda: _relieve(run_id), robust=True)  # the points are there whatever happens
+
+
+def _relieve(run_id: int) -> None:
+    if store.count_segments(run_id=run_id) >= MAX_SEGMENTS_A_PASS:
+        compact(run_id=run_id)  # no worker does: readers and disk must not pay without limit
+    else:
+        enqueue("metrics.compact", run_id=run_id)
 
 
 def _changes(key_ids: Sequence[int], points: Points) -> list[store.SeriesChange]:
-    """Summarise a request a series: plain loops, which beat numpy on the few points that a key has in one request."""
-    by_key: dict[int, list[int]] = {}
-    for number, key_id in enumerate(key_ids):
-        by_key.setdefault(key_id, []).append(number)
-    steps, timestamps, values = points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist()
-    changes = []
-    for key_id, numbers in by_key.items():
-        latest = max(numbers, key=lambda i: (steps[i], timestamps[i], 0.0 if math.isnan(values[i]) else values[i]))
-        real = [values[i] for i in numbers if not math.isnan(values[i])]
-        mine = [steps[i] for i in numbers]
-        changes.append(
-            store.SeriesChange(
-                key_id=key_id,
-                latest_step=steps[latest],
-                latest_timestamp_ms=timestamps[latest],
-                latest_value=None if math.isnan(values[latest]) else values[latest],
-                min_value=min(real, default=None),
-                max_value=max(real, default=None),
-                first_step=min(mine),
-                last_step=max(mine),
-                received=len(numbers),
-            )
-        )
-    return changes
+    """Summarise a request by series. A plain loop beats numpy on the few points that a key has in one request."""
+    found: dict[int, store.SeriesChange] = {}
+    columns = (points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist())
+    for key_id, step, timestamp_ms, value in zip(key_ids, *columns, strict=True):
+        real = None if value != value else value  # NaN
+        change = found.get(key_id)
+        if change is None:
+            found[key_id] = store.SeriesChange(key_id, step, timestamp_ms, real, real, real, step, step, 1)
+            continue
+        if (step, timestamp_ms, real or 0.0) > (
+            change.latest_step,
+            change.latest_timestamp_ms,
+            change.latest_value or 0.0,
+        ):
+            change.latest_step, change.latest_timestamp_ms, change.latest_value = step, timestamp_ms, real
+        if real is not None and (change.min_value is None or real < change.min_value):
+            change.min_value = real
+        if real is not None and (change.max_value is None or real > change.max_value):
+            change.max_value = real
+        if step < change.first_step:
+            change.first_step = step
+        elif step > change.last_step:
+            change.last_step = step
+        change.received += 1
+    return list(found.values())
 
 
 def _refuse_numbers(metrics: Sequence[Metric], *, is_batch: bool) -> None:

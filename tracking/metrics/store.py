@@ -1,14 +1,19 @@
-"""Reading and writing segments and series: the statements that the ORM has no words for."""
+"""Reading and writing segments, blocks and series: the statements that the ORM has no words for."""
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Count
 
-from tracking.metrics import codec
+from tracking.metrics import codec, pyramid
+from tracking.metrics.blocks import decode_block, encode_block
 from tracking.metrics.codec import Points
-from tracking.metrics.models import MetricSegment
+from tracking.metrics.models import MetricBlock, MetricSegment
+from tracking.metrics.pyramid import Buckets
+from tracking.metrics.types import BlockHead
 
 COLUMNS = (
     "run_id, key_id, latest_step, latest_timestamp_ms, latest_value, "  # as the values of ``append`` stand
@@ -43,7 +48,7 @@ MERGE = ", ".join(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SeriesChange:
     """What one request adds to one series; None stands for NaN, and for no minimum or maximum."""
 
@@ -60,7 +65,6 @@ class SeriesChange:
 
 def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> None:
     """Add one segment and fold its summary into the series. Two statements, whatever the number of points."""
-    MetricSegment.objects.create(run_id=run_id, payload=payload)
     row = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     values: list[int | float | None] = []
     for change in sorted(changes, key=lambda change: change.key_id):  # one order for all writers: no deadlock
@@ -77,6 +81,7 @@ def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> N
             change.received,
         )
     with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO metric_segment (run_id, payload) VALUES (%s, %s)", [run_id, payload])
         cursor.execute(
             f"INSERT INTO metric_series ({COLUMNS}) VALUES {', '.join([row] * len(changes))} "  # noqa: S608
             f"ON CONFLICT (run_id, key_id) DO UPDATE SET {MERGE}",
@@ -84,11 +89,28 @@ def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> N
         )
 
 
-def read(*, run_ids: Sequence[int], key_ids: Sequence[int]) -> dict[tuple[int, int], Points]:
-    """Return the points of these series by (run, key), in the order they came, re-sent ones included.
+def read(
+    *, run_ids: Sequence[int], key_ids: Sequence[int], steps: tuple[int, int] | None = None
+) -> dict[tuple[int, int], Points]:
+    """Return the points of these series by (run, key), some perhaps twice: the blocks' in order, then as they came.
 
-    One query. Costs the segments of the runs, whatever the keys.
+    Two queries. Costs the segments of the runs, whatever the keys, and the blocks of the series. A range of steps, ends
+    included, spares the blocks outside it; points outside it may come all the same.
     """
+    waiting = read_segments(run_ids=run_ids, key_ids=key_ids)  # first: what compaction moves meanwhile is seen twice
+    blocks = MetricBlock.objects.filter(run__in=run_ids, key__in=key_ids).order_by("first_step", "first_timestamp_ms")
+    if steps is not None:
+        blocks = blocks.filter(first_step__lte=steps[1], last_step__gte=steps[0])
+    pieces: defaultdict[tuple[int, int], list[Points]] = defaultdict(list)
+    for run_id, key_id, payload in blocks.values_list("run_id", "key_id", "payload").iterator(chunk_size=500):
+        pieces[run_id, key_id].append(decode_block(payload))
+    return {
+        series: Points.concat([*pieces.get(series, ()), *waiting.get(series, ())]) for series in {**pieces, **waiting}
+    }
+
+
+def read_segments(*, run_ids: Sequence[int], key_ids: Sequence[int]) -> dict[tuple[int, int], list[Points]]:
+    """Return the points that are in segments, in the order they came. One query."""
     wanted = set(key_ids)
     pieces: defaultdict[tuple[int, int], list[Points]] = defaultdict(list)
     segments = MetricSegment.objects.filter(run__in=run_ids).order_by("pk").values_list("run_id", "payload")
@@ -96,4 +118,90 @@ def read(*, run_ids: Sequence[int], key_ids: Sequence[int]) -> dict[tuple[int, i
         for key_id, points in codec.decode_segment(payload).items():
             if key_id in wanted:
                 pieces[run_id, key_id].append(points)
-    return {series: Points.concat(parts) for series, parts in pieces.items()}
+    return pieces
+
+
+def oldest_segments(*, run_id: int, limit: int) -> list[tuple[int, bytes]]:
+    """Return (pk, payload) of a run's oldest segments. One query."""
+    rows = MetricSegment.objects.filter(run=run_id).order_by("pk").values_list("pk", "payload")[:limit]
+    return [(pk, bytes(payload)) for pk, payload in rows]
+
+
+def count_segments(*, run_id: int) -> int:
+    """Count a run's segments. One query."""
+    return MetricSegment.objects.filter(run=run_id).count()
+
+
+def runs_with_segments(*, least: int, limit: int) -> list[int]:
+    """Return runs that have at least so many segments, those with most of them first. One query, all segments' keys."""
+    counted = MetricSegment.objects.values("run_id").annotate(segments=Count("pk")).filter(segments__gte=least)
+    return list(counted.order_by("-segments").values_list("run_id", flat=True)[:limit])
+
+
+def block_heads(*, run_ids: Sequence[int], key_ids: Sequence[int]) -> dict[tuple[int, int], list[BlockHead]]:
+    """Return what is known of the blocks of these series without their points, each in order. One query."""
+    heads: defaultdict[tuple[int, int], list[BlockHead]] = defaultdict(list)
+    fields = [field.name for field in dataclasses.fields(BlockHead)]
+    blocks = MetricBlock.objects.filter(run__in=run_ids, key__in=key_ids).order_by("first_step", "first_timestamp_ms")
+    for run_id, key_id, *head in blocks.values_list("run_id", "key_id", *fields):
+        heads[run_id, key_id].append(BlockHead(*head))
+    return heads
+
+
+def read_blocks(pks: Sequence[int]) -> dict[int, Points]:
+    """Return the points of blocks by pk. One query."""
+    return {
+        pk: decode_block(payload)
+        for pk, payload in MetricBlock.objects.filter(pk__in=pks).values_list("pk", "payload").iterator(chunk_size=500)
+    }
+
+
+def read_summaries(pks: Sequence[int], *, level: int) -> dict[int, Buckets]:
+    """Return the buckets of a level of blocks by pk. One query."""
+    column = dict(zip(pyramid.LEVELS, ("fine", "middle", "coarse"), strict=True))[level]
+    blocks = MetricBlock.objects.filter(pk__in=pks).values_list("pk", column)
+    return {pk: pyramid.decode_buckets(payload) for pk, payload in blocks.iterator(chunk_size=500)}
+
+
+@transaction.atomic
+def replace(
+    *,
+    run_id: int,
+    segments: Sequence[int],
+    blocks: Sequence[int],
+    by_blocks: Sequence[tuple[int, Points]],
+    by_segment: bytes | None,
+) -> bool:
+    """Put new blocks, (key, points) each, and at most one segment in the place of old ones; all or nothing.
+
+    Tell whether it was done: not where somebody else has already replaced any of the old ones.
+    """
+    is_mine = MetricSegment.objects.filter(pk__in=segments).delete()[0] == len(segments) and MetricBlock.objects.filter(
+        pk__in=blocks
+    ).delete()[0] == len(blocks)
+    if not is_mine:
+        transaction.set_rollback(True)
+        return False
+    MetricBlock.objects.bulk_create(_block(run_id, key_id, points) for key_id, points in by_blocks)
+    if by_segment is not None:
+        MetricSegment.objects.create(run_id=run_id, payload=by_segment)
+    return True
+
+
+def _block(run_id: int, key_id: int, points: Points) -> MetricBlock:
+    fine, middle, coarse = pyramid.build(points)
+    return MetricBlock(
+        run_id=run_id,
+        key_id=key_id,
+        first_step=int(points.steps[0]),
+        first_timestamp_ms=int(points.timestamps_ms[0]),
+        last_step=int(points.steps[-1]),
+        last_timestamp_ms=int(points.timestamps_ms[-1]),
+        min_timestamp_ms=int(points.timestamps_ms.min()),
+        max_timestamp_ms=int(points.timestamps_ms.max()),
+        count=len(points),
+        coarse=pyramid.encode_buckets(coarse),
+        middle=pyramid.encode_buckets(middle),
+        fine=pyramid.encode_buckets(fine),
+        payload=encode_block(points),
+    )

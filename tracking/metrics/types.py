@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 MAX_BATCH_METRICS = 1_000
 MAX_BATCH_PARAMS = 100
 MAX_BATCH_TAGS = 100
 MAX_BATCH_ENTITIES = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(msgspec.Struct, frozen=True, gc=False):  # a thousand a request: ten times cheaper to make than a dataclass
     """One point of a metric series. ``timestamp_ms``: milliseconds since 1970; ``value`` may be NaN or infinite."""
 
     key: str
@@ -36,3 +37,17 @@ class SeriesRow:
     first_step: int
     last_step: int
     received: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHead:
+    """What is known of a block without its points; first and last in order of step, timestamp."""
+
+    pk: int
+    first_step: int
+    first_timestamp_ms: int
+    last_step: int
+    last_timestamp_ms: int
+    min_timestamp_ms: int
+    max_timestamp_ms: int
+    count: int

@@ -8,6 +8,7 @@ from typing import TypeVar
 from django.db.models import Count, Max, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
+from tracking.core.memory import Memory
 from tracking.core.pages import Page
 from tracking.runs import filters
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
@@ -20,6 +21,7 @@ from tracking.runs.types import (
     KeyKind,
     Lifecycle,
     Pair,
+    RunRef,
     RunRow,
     RunStatus,
 )
@@ -28,6 +30,7 @@ from tracking.search.parser import parse_filter, parse_order_by
 from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
+_refs: Memory[tuple[int, str], RunRef] = Memory(size=10_000)
 Stored = TypeVar("Stored", Experiment, Run)
 
 
@@ -143,6 +146,21 @@ def get_run(*, workspace: Workspace, uid: str) -> Run:
     found = Run.objects.filter(workspace=workspace, uid=uid).first() if len(uid) <= 32 else None
     if found is None:
         raise NotFoundError(f"Run with id={uid[:100]} not found")
+    return found
+
+
+def get_run_ref(*, workspace: Workspace, uid: str) -> RunRef:
+    """Return what never changes of the run with this id, deleted or not. No query for one that was asked for lately.
+
+    Whoever changes the run has to find out whether it is still there and active (``services.hold_active_run``).
+
+    :raises NotFoundError: if the workspace has no such run.
+    """
+    found = _refs.get((workspace.pk, uid))
+    if found is None:
+        run = get_run(workspace=workspace, uid=uid)
+        found = RunRef(run.pk, run.uid, run.experiment_id)
+        _refs.put((workspace.pk, uid), found)
     return found
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -11,8 +10,10 @@ from django.db.models import ProtectedError
 from tracking.audit.services import record
 from tracking.core.errors import AlreadyExistsError, InvalidParameterError, InvalidStateError, NotFoundError
 from tracking.core.ids import new_run_name, new_run_uid
+from tracking.core.memory import Memory
 from tracking.identity.models import User
-from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.runs import store
+from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Run, RunTag
 from tracking.runs.rules import check_distinct, check_key, check_length, missing
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_NAME,
@@ -25,9 +26,12 @@ from tracking.runs.types import (
     DatasetLogged,
     KeyKind,
     Pair,
+    RunIdentity,
     RunStatus,
 )
 from tracking.workspaces.models import Workspace
+
+_keys: Memory[tuple[int, KeyKind, str], int] = Memory(size=100_000)
 
 # ---- experiments ---------------------------------------------------------------------------------------------------
 
@@ -166,7 +170,7 @@ def create_run(*, experiment: Experiment, name: str, user_name: str, started_at:
         status=RunStatus.RUNNING,
         started_at=started_at,
     )
-    store_tags(run=run, tags=[*(tag for tag in tags if tag.key != RUN_NAME_TAG), Pair(RUN_NAME_TAG, name)])
+    _write_tags(run, [*(tag for tag in tags if tag.key != RUN_NAME_TAG), Pair(RUN_NAME_TAG, name)])
     return run
 
 
@@ -180,7 +184,7 @@ def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None,
     run.name = name or run.name
     run.save(update_fields=["status", "ended_at", "name"])
     if name:
-        store_tags(run=run, tags=[Pair(RUN_NAME_TAG, name)])
+        _write_tags(run, [Pair(RUN_NAME_TAG, name)])
 
 
 @transaction.atomic
@@ -195,6 +199,19 @@ def restore_run(*, run: Run, by: User, now: datetime) -> None:
     """Restore a deleted run. Restoring an active one changes nothing."""
     if Run.objects.filter(pk=run.pk, deleted_at__isnull=False).update(deleted_at=None):
         record(by=by, verb="run.restore", target=run.uid, at=now)
+
+
+def hold_active_run(run: RunIdentity) -> None:
+    """Make sure that a run is active and stays so until the caller's transaction ends. One query.
+
+    :raises InvalidParameterError: if it is deleted.
+    :raises NotFoundError: if it is gone for good.
+    """
+    is_active = store.hold_run(run)
+    if is_active is None:
+        raise NotFoundError(f"Run with id={run.uid} not found")
+    if not is_active:
+        raise _deleted_run(run)
 
 
 @transaction.atomic
@@ -213,75 +230,96 @@ def check_active_run(run: Run) -> None:
     :raises InvalidParameterError: with MLflow's words.
     """
     if run.deleted_at is not None:
-        raise InvalidParameterError(f"The run {run.uid} must be in the 'active' state. Current state is deleted.")
+        raise _deleted_run(run)
+
+
+def _deleted_run(run: RunIdentity) -> InvalidParameterError:
+    """Return MLflow's error about a change of a deleted run."""
+    return InvalidParameterError(f"The run {run.uid} must be in the 'active' state. Current state is deleted.")
 
 
 # ---- what a run carries --------------------------------------------------------------------------------------------
 
 
 def intern_keys(*, experiment_id: int, kind: KeyKind, names: Sequence[str]) -> dict[str, int]:
-    """Return the number of each name, making those that are new. One query, three when some are new."""
-    known = _key_ids(experiment_id, kind, names)
-    new = [name for name in dict.fromkeys(names) if name not in known]
+    """Return the number of each name, making those that are new.
+
+    No query for names that were asked for lately, one where some were not, three where some are new.
+    """
+    known = {name: pk for name in names if (pk := _keys.get((experiment_id, kind, name))) is not None}
+    asked = [name for name in dict.fromkeys(names) if name not in known]
+    if not asked:
+        return known
+    found = _key_ids(experiment_id, kind, asked)
+    new = [name for name in asked if name not in found]
     if new:
         Key.objects.bulk_create(
             (Key(experiment_id=experiment_id, kind=kind, name=name) for name in new), ignore_conflicts=True
         )
-        known |= _key_ids(experiment_id, kind, new)
-    return known
+        found |= _key_ids(experiment_id, kind, new)
+
+    def remember() -> None:
+        for name, pk in found.items():
+            _keys.put((experiment_id, kind, name), pk)
+
+    transaction.on_commit(remember, robust=True)  # what a transaction that is rolled back has made never was
+    return known | found
 
 
 @transaction.atomic
-def log_params(*, run: Run, params: Sequence[Pair]) -> None:
-    """Log params of an active run; the same value again changes nothing, a longer one is cut. Four queries at most.
+def log_params(*, run: RunIdentity, params: Sequence[Pair]) -> None:
+    """Log params of an active run; the same value again changes nothing, a longer one is cut. Six queries at most.
 
     :raises InvalidParameterError: if a param was logged with another value, or is given twice.
     """
-    check_active_run(run)
+    hold_active_run(run)
+    store_params(run=run, params=params)
+
+
+def store_params(*, run: RunIdentity, params: Sequence[Pair]) -> None:
+    """Write params in the caller's transaction, which holds the run. Five queries at most.
+
+    :raises InvalidParameterError: as ``log_params``.
+    """
     check_distinct(params, field="param")
     for number, param in enumerate(params):
         check_key(param.key, field=f"params[{number}].name")
     if not params:
         return
     keys = intern_keys(experiment_id=run.experiment_id, kind=KeyKind.PARAM, names=[param.key for param in params])
-    wanted = {keys[param.key]: replace(param, value=param.value[:MAX_PARAM_VALUE]) for param in params}
-    Param.objects.bulk_create(
-        (Param(run=run, key_id=key_id, value=param.value) for key_id, param in wanted.items()), ignore_conflicts=True
-    )
-    stored = Param.objects.filter(run=run, key__in=list(wanted)).values_list("key_id", "value")
-    for key_id, value in stored:
-        if value != wanted[key_id].value:
+    wanted = {keys[param.key]: param.value[:MAX_PARAM_VALUE] for param in params}
+    for key_id, value in store.add_params(run, wanted).items():
+        if value != wanted[key_id]:
+            name = next(param.key for param in params if keys[param.key] == key_id)
             raise InvalidParameterError(
-                f"Changing param values is not allowed. Param with key='{wanted[key_id].key}' was already logged with "
-                f"value='{value}' for run ID='{run.uid}'. Attempted logging new value '{wanted[key_id].value}'."
+                f"Changing param values is not allowed. Param with key='{name}' was already logged with "
+                f"value='{value}' for run ID='{run.uid}'. Attempted logging new value '{wanted[key_id]}'."
             )
 
 
 @transaction.atomic
-def set_tags(*, run: Run, tags: Sequence[Pair]) -> None:
-    """Set tags of an active run; the last of two equal keys wins, a longer value is cut. Five queries at most."""
-    check_active_run(run)
+def set_tags(*, run: RunIdentity, tags: Sequence[Pair]) -> None:
+    """Set tags of an active run; the last of two equal keys wins, a longer value is cut. Six queries at most."""
+    hold_active_run(run)
     store_tags(run=run, tags=tags)
+
+
+def store_tags(*, run: RunIdentity, tags: Sequence[Pair]) -> None:
+    """Write tags, and the run's name if it is among them, in the caller's transaction. Five queries at most."""
     name = next((tag.value for tag in reversed(tags) if tag.key == RUN_NAME_TAG), "")
+    check_length(name, field=RUN_NAME_TAG, most=MAX_RUN_NAME)
+    _write_tags(run, tags)
     if name:
-        check_length(name, field=RUN_NAME_TAG, most=MAX_RUN_NAME)
         Run.objects.filter(pk=run.pk).update(name=name)
 
 
-def store_tags(*, run: Run, tags: Sequence[Pair]) -> None:
-    """Write tags in the caller's transaction. Four queries at most."""
+def _write_tags(run: RunIdentity, tags: Sequence[Pair]) -> None:
     for number, tag in enumerate(tags):
         check_key(tag.key, field=f"tags[{number}].name")
     if not tags:
         return
     keys = intern_keys(experiment_id=run.experiment_id, kind=KeyKind.TAG, names=[tag.key for tag in tags])
-    values = {keys[tag.key]: tag.value[:MAX_RUN_TAG_VALUE] for tag in tags}
-    RunTag.objects.bulk_create(
-        (RunTag(run=run, key_id=key_id, value=value) for key_id, value in values.items()),
-        update_conflicts=True,
-        unique_fields=["run", "key"],
-        update_fields=["value"],
-    )
+    store.put_tags(run, {keys[tag.key]: tag.value[:MAX_RUN_TAG_VALUE] for tag in tags})
 
 
 @transaction.atomic
@@ -295,13 +333,13 @@ def append_to_tag(*, run: Run, key: str, item: object) -> None:
     held = RunTag.objects.filter(run=run, key__name=key).values_list("value", flat=True).first()
     try:
         items = json.loads(held or "[]")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # a number of 5,000 digits, a list within a list within ...
         items = None
     if not isinstance(items, list):
         raise InvalidParameterError(f"Tag {key!r} of run {run.uid} does not hold a JSON list.")
     text = json.dumps([*items, item])
     check_length(text, field=key, most=MAX_RUN_TAG_VALUE)
-    store_tags(run=run, tags=[Pair(key, text)])
+    _write_tags(run, [Pair(key, text)])
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Protocol
 
 MAX_EXPERIMENT_NAME = 500
 MAX_RUN_NAME = 500
@@ -46,6 +47,26 @@ class Lifecycle(StrEnum):
     ACTIVE = "ACTIVE_ONLY"
     DELETED = "DELETED_ONLY"
     ALL = "ALL"
+
+
+class RunIdentity(Protocol):
+    """What of a run never changes: enough to log to it."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def experiment_id(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """A ``RunIdentity``, remembered."""
+
+    pk: int
+    uid: str
+    experiment_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -25,12 +25,16 @@ from tracking.charts.series import (
     chart_traces,
     parse_smoothing,
     shared_range,
+    step_range,
 )
 from tracking.charts.template import DASHES, RUN_COLOURS, Json, chart_template
 from tracking.core.clock import to_ms
 from tracking.core.errors import InvalidParameterError
+from tracking.metrics.blocks import FULL
 from tracking.metrics.codec import Points
-from tracking.metrics.queries import read_series, series_by_run
+from tracking.metrics.downsample import grid_width
+from tracking.metrics.pyramid import Buckets
+from tracking.metrics.queries import read_curves, read_series, series_by_run
 from tracking.metrics.types import SeriesRow
 from tracking.runs.queries import find_runs
 from tracking.runs.types import RunRow, RunStatus
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 MAX_RUNS = 100
 MAX_METRICS = 50
 PIXELS = range(10, 4001)
+LONG_SERIES = FULL  # points; shorter ones are read together, in one go for all metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +159,19 @@ def _answer(asked: SeriesAsked, runs: Sequence[Run], summaries: Summaries) -> An
             states[metric] = since
         else:
             stale.append(metric)
-    points = read_series(runs=runs, keys=stale) if stale else {}
+    is_long = {metric: asked.view.is_plain and _has_long_series(runs, metric, summaries) for metric in stale}
+    short = [metric for metric in stale if not is_long[metric]]
+    points = read_series(runs=runs, keys=short) if short else {}
     traces = []
     for metric in stale:
-        curves = _curves(runs, metric, summaries, points)
-        chart_range = _chart_range(asked, curves)
+        chart_range: Range | None
+        if is_long[metric]:
+            chart_range, found = _read_long(asked, runs, metric, summaries)
+            curves = _curves(runs, metric, summaries, found)
+        else:
+            curves = _curves(runs, metric, summaries, {run.uid: points.get((run.uid, metric)) for run in runs})
+            xs = [curve.x(asked.view.x) for curve in curves]
+            chart_range = _closed(asked.range, shared_range([x[x > 0] for x in xs] if asked.view.is_log_x else xs))
         state = State.of(chart_range, _counts(runs, metric, summaries))
         wanted = {runs[place].uid for place in state.changed_places(before[metric])}
         traces += chart_traces(metric=metric, curves=curves, view=asked.view, chart_range=chart_range, wanted=wanted)
@@ -166,8 +179,23 @@ def _answer(asked: SeriesAsked, runs: Sequence[Run], summaries: Summaries) -> An
     return Answer(states=states, running=[run.uid for run in runs if run.status == RunStatus.RUNNING], traces=traces)
 
 
+def _has_long_series(runs: Sequence[Run], metric: str, summaries: Summaries) -> bool:
+    return max(_counts(runs, metric, summaries), default=0) > LONG_SERIES
+
+
+def _read_long(
+    asked: SeriesAsked, runs: Sequence[Run], metric: str, summaries: Summaries
+) -> tuple[Range, Mapping[str, Points | Buckets]]:
+    """Return the chart's range and what is read in it; the range is known without reading a point."""
+    shared = step_range([summaries[run.uid, metric] for run in runs if (run.uid, metric) in summaries])
+    chart_range = _closed(asked.range, shared) or shared
+    low, high = (min(max(end, -(2.0**63)), 2.0**63 - 1024) for end in chart_range)
+    width = grid_width(chart_range, pixels=asked.view.pixels)
+    return chart_range, read_curves(runs=runs, key=metric, steps=(math.ceil(low), math.floor(high)), width=width)
+
+
 def _curves(
-    runs: Sequence[Run], metric: str, summaries: Summaries, points: dict[tuple[str, str], Points]
+    runs: Sequence[Run], metric: str, summaries: Summaries, found: Mapping[str, Points | Buckets | None]
 ) -> list[Curve]:
     return [
         Curve(
@@ -175,20 +203,18 @@ def _curves(
             name=unnamed(run.name),
             started_ms=to_ms(run.started_at) or 0,
             summary=summaries[run.uid, metric],
-            points=points[run.uid, metric],
+            points=points,
         )
         for run in runs
-        if (run.uid, metric) in points and (run.uid, metric) in summaries
+        if (points := found.get(run.uid)) is not None and (run.uid, metric) in summaries
     ]
 
 
-def _chart_range(asked: SeriesAsked, curves: Sequence[Curve]) -> Range | None:
+def _closed(asked: Range | None, shared: Range | None) -> Range | None:
     """Return the one range of x for all curves of a chart: what was asked for, its open ends closed by the data."""
-    xs = [curve.x(asked.view.x) for curve in curves]
-    shared = shared_range([x[x > 0] for x in xs] if asked.view.is_log_x else xs)
-    if asked.range is None or shared is None:
-        return asked.range or shared
-    low, high = (ours if math.isinf(theirs) else theirs for theirs, ours in zip(asked.range, shared, strict=True))
+    if asked is None or shared is None:
+        return asked or shared
+    low, high = (ours if math.isinf(theirs) else theirs for theirs, ours in zip(asked, shared, strict=True))
     return low, max(low, high)
 
 

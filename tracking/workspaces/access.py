@@ -1,26 +1,41 @@
 """The one door: load a workspace and prove that the asker may be there."""
 
 from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.memory import Memory
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import RoleAssignment, Workspace
 from tracking.workspaces.roles import PERMISSION_BY_ROLE
 from tracking.workspaces.types import NAME_PATTERN, Permission, Role
 
+_granted: Memory[tuple[int, int | None, str], tuple[Workspace, Permission]] = Memory(size=10_000, life_s=1)
+
 
 def require(*, credential: Credential, workspace: str, need: Permission) -> Workspace:
-    """Return the workspace of this name. Two queries.
+    """Return the workspace of this name. Two queries; none if the same was asked within the last second.
 
     :raises NotFoundError: if it does not exist or the asker may not read it; both look the same.
     :raises PermissionDeniedError: if the asker may read it and may not do ``need``.
     """
-    is_name = NAME_PATTERN.fullmatch(workspace) is not None
-    found = Workspace.objects.select_related("group").filter(name=workspace).first() if is_name else None
-    granted = None if found is None else _permission(credential, found)
-    if found is None or granted is None:
+    asked = (credential.user.pk, credential.workspace_id, workspace)
+    known = _granted.recall(asked, lambda: _find(credential, workspace))
+    if known is None:
         raise NotFoundError(f"Workspace {workspace!r} not found.")
+    found, granted = known
     if granted < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
     return found
+
+
+def forget() -> None:
+    """Take a change of roles into account at once in this process; others do within a second."""
+    _granted.forget()
+
+
+def _find(credential: Credential, name: str) -> tuple[Workspace, Permission] | None:
+    is_name = NAME_PATTERN.fullmatch(name) is not None
+    found = Workspace.objects.select_related("group").filter(name=name).first() if is_name else None
+    granted = None if found is None else _permission(credential, found)
+    return None if found is None or granted is None else (found, granted)
 
 
 def _permission(credential: Credential, workspace: Workspace) -> Permission | None:

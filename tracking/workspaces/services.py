@@ -7,6 +7,7 @@ from django.db import transaction
 from tracking.audit.services import record
 from tracking.core.errors import AlreadyExistsError, InvalidParameterError
 from tracking.identity.models import User
+from tracking.workspaces import access
 from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
 from tracking.workspaces.types import NAME_PATTERN, RESERVED_NAMES, Role
 
@@ -55,6 +56,7 @@ def assign_role(
 ) -> None:
     """Give a person a role on the server (neither group nor workspace), in a group or in a workspace."""
     RoleAssignment.objects.update_or_create(user=user, group=group, workspace=workspace, defaults={"role": role})
+    transaction.on_commit(access.forget)
     scope = f"workspace {workspace.name}" if workspace else f"group {group.name}" if group else "server"
     record(by=by, verb="role.assign", target=f"{user.get_username()} {role} on {scope}", at=now)
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -9,7 +10,15 @@ from numpy.typing import NDArray
 
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics.codec import Points
-from tracking.metrics.downsample import Sampled, buckets, buckets_log_x, interval_history
+from tracking.metrics.downsample import (
+    Sampled,
+    buckets,
+    buckets_log_x,
+    grid_width,
+    interval_history,
+    merge_buckets,
+)
+from tracking.metrics.pyramid import level_for, summarise
 
 Floats = NDArray[np.float64]
 Sample = Callable[..., Sampled]
@@ -289,3 +298,34 @@ class TestIntervalHistory:
     def test_refuses_to_return_nothing(self) -> None:
         with pytest.raises(InvalidParameterError, match="got 0"):
             interval_history(Points.empty(), max_results=0)
+
+
+class TestMergeBuckets:
+    @pytest.mark.parametrize("pixels", [10, 100, 800])
+    @pytest.mark.parametrize("x_range", [(0.0, 99_999.0), (-70_000.0, 200_000.0)])
+    def test_chooses_what_the_points_themselves_would(self, pixels: int, x_range: tuple[float, float]) -> None:
+        steps = np.unique(RNG.integers(0, 100_000, 60_000))
+        values = RNG.normal(size=len(steps))
+        values[RNG.integers(0, len(steps), 300)] = np.nan
+        values[RNG.integers(0, len(steps), 30)] = np.inf
+        values[[7, 5_000, 5_001]] = -np.inf
+        points = Points(steps, steps * 10, values)
+        width = grid_width(x_range, pixels=pixels)
+
+        merged = merge_buckets(summarise(points, level_for(width) or 0), width=width)
+
+        expected = buckets(steps.astype(np.float64), values, pixels=pixels, x_range=x_range)
+        assert width == expected.width
+        for field in dataclasses.fields(expected):
+            if field.name != "index":
+                ours, theirs = getattr(merged, field.name), getattr(expected, field.name)
+                assert np.array_equal(ours, theirs), field.name
+
+    def test_of_nothing_finite_has_marks_only(self) -> None:
+        points = Points(np.arange(100), np.arange(100), np.full(100, np.nan))
+
+        merged = merge_buckets(summarise(points, 6), width=64.0)
+
+        assert len(merged.x) == len(merged.band_x) == 0
+        assert merged.nonfinite_x.tolist() == [0.0, 64.0]
+        assert merged.nonfinite_total == merged.total == 100

@@ -5,7 +5,7 @@ import pytest
 from tests.support.people import People
 from tracking.core.clock import utc_now
 from tracking.metrics.queries import read_series, series_by_run
-from tracking.metrics.services import log_metric, purge_points
+from tracking.metrics.services import compact, log_metric, purge_points
 from tracking.metrics.types import Metric
 from tracking.runs.models import Run
 from tracking.runs.queries import get_experiment
@@ -42,6 +42,16 @@ class TestPurgePoints:
 
         assert points_left(run) == 0
         assert series_by_run(run_ids=[run.pk]) == {}
+
+    def test_takes_blocks_too(self, people: People) -> None:
+        run = run_of_points(people, 70)
+        compact(run_id=run.pk)
+        run_of_points(people, 1)
+
+        removed = purge_points(run=run, limit=10)
+
+        assert removed == 1
+        assert points_left(run) == 0
 
     def test_leaves_the_points_of_other_runs(self, people: People) -> None:
         run, other = run_of_points(people, 3), run_of_points(people, 3)

@@ -132,7 +132,9 @@ class TestSeries:
         metrics = {f"m{i}": [1.0, 2.0] for i in range(5)}
         runs = [add_run(experiment, f"run {i}", metrics=metrics) for i in range(12)]
 
-        with django_assert_max_num_queries(8):  # session, person, workspace, roles; runs, series, keys, points
+        with django_assert_max_num_queries(
+            9
+        ):  # session, person, workspace, roles; runs, series, keys, segments, blocks
             answer = answer_of(bob, run=",".join(run.uid for run in runs), metric=list(metrics))
 
         assert len(answer["traces"]) == 60

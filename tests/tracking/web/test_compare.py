@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.support.people import People
 from tests.tracking.web.filling import add_experiment, add_run
+from tracking.core.memory import Memory
 from tracking.runs.models import Experiment
 
 URL = "/w/default/compare"
@@ -136,6 +137,7 @@ class TestCompare:
         with CaptureQueriesContext(connection) as few:
             bob.get(f"{URL}?runs={runs[0].uid},{runs[1].uid}")
 
+        Memory.forget_all()
         with CaptureQueriesContext(connection) as many:
             bob.get(f"{URL}?runs={','.join(run.uid for run in runs)}")
 

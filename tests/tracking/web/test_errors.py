@@ -1,5 +1,6 @@
 """What a browser and a client see when something is wrong."""
 
+import pytest
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
@@ -22,6 +23,17 @@ class TestPages:
 
         assert response.status_code == 400
         assert "evil" not in response.content.decode()
+
+    @pytest.mark.parametrize(
+        "address", ["/w/default/runs/%00", "/w/default/experiments?q=%00", "/w/default/compare?runs=%00", "/%00"]
+    )
+    def test_with_nul_in_their_address_are_refused(self, client: Client, people: People, address: str) -> None:
+        client.force_login(people.bob.user)
+
+        response = client.get(address)
+
+        assert response.status_code == 400
+        assert "The address contains NUL" in response.content.decode()
 
     def test_of_a_broken_server_need_nothing_that_may_be_broken(self, rf: RequestFactory) -> None:
         response = server_error(rf.get("/"))

@@ -7,6 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tracking.core.clock import utc_now
+from tracking.core.memory import Memory
 from tracking.runs.models import Experiment
 from tracking.runs.services import create_experiment, create_run, delete_experiment
 from tracking.runs.types import NOTE_TAG, Pair
@@ -123,6 +124,7 @@ class TestExperimentList:
         with django_assert_num_queries(queries):
             client.get(URL)
         add(people, *(f"more/{i}" for i in range(10)), tags=(Pair("team", "vision"),))
+        Memory.forget_all()
 
         with django_assert_num_queries(queries):
             response = client.get(URL)

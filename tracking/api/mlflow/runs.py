@@ -22,7 +22,7 @@ from tracking.registry.services import log_batch_on_models, log_outputs
 from tracking.registry.services import log_inputs as log_inputs_of_run
 from tracking.registry.types import ModelMetric
 from tracking.runs import queries, services
-from tracking.runs.types import DatasetLogged, Lifecycle, Pair, RunRow, RunStatus
+from tracking.runs.types import DatasetLogged, Lifecycle, Pair, RunIdentity, RunRef, RunRow, RunStatus
 
 if TYPE_CHECKING:
     from tracking.runs.models import Run
@@ -232,23 +232,23 @@ def restore(call: Call, body: RunNamed) -> object:
     return {}
 
 
-@endpoint(LogMetric)
+@endpoint(LogMetric, shares_commit=True)
 def log_metric(call: Call, body: LogMetric) -> object:
     """Log one point of a metric."""
-    run = _named(call, body.uid)
     metric = Metric(body.key, _value(body.value, "value"), body.timestamp, body.step or 0)
     if body.model_id:
+        run = _named(call, body.uid)
         on_model = (body.model_id, _on_model(body, metric, run))
         log_batch_on_models(run=run, metrics=[metric], params=(), tags=(), model_metrics=[on_model])
     else:
-        log_metric_on_run(run=run, metric=metric)
+        log_metric_on_run(run=_ref(call, body.uid), metric=metric)
     return {}
 
 
-@endpoint(LogBatch)
+@endpoint(LogBatch, shares_commit=True)
 def log_batch(call: Call, body: LogBatch) -> object:
     """Log metrics, params and tags, all or nothing."""
-    run = _named(call, body.run_id)
+    run = _ref(call, body.run_id)
     sent = body.metrics or ()
     metrics = [
         Metric(one.key, one.value if type(one.value) is float else _value(one.value, f"metrics[{number}].value"),
@@ -260,23 +260,24 @@ def log_batch(call: Call, body: LogBatch) -> object:
     ]
     params, tags = pairs(body.params), pairs(body.tags)
     if on_models:
-        log_batch_on_models(run=run, metrics=metrics, params=params, tags=tags, model_metrics=on_models)
+        whole = _named(call, body.run_id)
+        log_batch_on_models(run=whole, metrics=metrics, params=params, tags=tags, model_metrics=on_models)
     else:
         log_batch_on_run(run=run, metrics=metrics, params=params, tags=tags)
     return {}
 
 
-@endpoint(KeyValueOnRun)
+@endpoint(KeyValueOnRun, shares_commit=True)
 def log_parameter(call: Call, body: KeyValueOnRun) -> object:
     """Log a param."""
-    services.log_params(run=_named(call, body.uid), params=[Pair(body.key, body.value or "")])
+    services.log_params(run=_ref(call, body.uid), params=[Pair(body.key, body.value or "")])
     return {}
 
 
-@endpoint(KeyValueOnRun)
+@endpoint(KeyValueOnRun, shares_commit=True)
 def set_tag(call: Call, body: KeyValueOnRun) -> object:
     """Set a tag."""
-    services.set_tags(run=_named(call, body.uid), tags=[Pair(body.key, body.value or "")])
+    services.set_tags(run=_ref(call, body.uid), tags=[Pair(body.key, body.value or "")])
     return {}
 
 
@@ -341,6 +342,10 @@ def _named(call: Call, uid: str) -> "Run":
     return queries.get_run(workspace=call.workspace, uid=uid)
 
 
+def _ref(call: Call, uid: str) -> RunRef:
+    return queries.get_run_ref(workspace=call.workspace, uid=uid)
+
+
 def _shown(rows: Sequence[RunRow]) -> list[shapes.Json]:
     pks = [row.pk for row in rows]
     series, links = series_by_run(run_ids=pks), model_links_by_run(run_ids=pks)
@@ -359,7 +364,7 @@ def _value(given: float | str, field: str) -> float:
     return float(given)
 
 
-def _on_model(sent: LogMetric | MetricSent, metric: Metric, run: "Run") -> ModelMetric:
+def _on_model(sent: LogMetric | MetricSent, metric: Metric, run: RunIdentity) -> ModelMetric:
     return ModelMetric(
         key=metric.key,
         value=metric.value,

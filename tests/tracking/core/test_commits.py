@@ -1,0 +1,120 @@
+"""Group commit on real transactions, with real threads."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from tests.support.programs import wait_until
+from tracking.core.clock import utc_now
+from tracking.core.commits import GroupCommit
+from tracking.workspaces.models import ResourceGroup
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def add(name: str) -> str:
+    ResourceGroup.objects.create(name=name, created_at=utc_now())
+    return name
+
+
+def names() -> set[str]:
+    return set(ResourceGroup.objects.values_list("name", flat=True))
+
+
+def run_together(commits: GroupCommit, changes: Sequence[Callable[[], object]]) -> list[object]:
+    """Run changes in threads so that all but the first wait while it is made; return results, or what was raised."""
+    is_first_in, may_end = threading.Event(), threading.Event()
+
+    def first() -> object:
+        is_first_in.set()
+        assert may_end.wait(30)
+        return changes[0]()
+
+    def attempt(change: Callable[[], object]) -> object:
+        try:
+            return commits.run(change)
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(changes)) as threads:
+        futures = [threads.submit(attempt, first)]
+        assert is_first_in.wait(30)
+        futures += [threads.submit(attempt, change) for change in changes[1:]]
+        wait_until(lambda: len(commits._waiting) == len(changes) - 1, what="the others to wait")
+        may_end.set()
+        return [future.result(30) for future in futures]
+
+
+class TestGroupCommit:
+    def test_has_committed_when_it_returns(self) -> None:
+        result = GroupCommit().run(lambda: add("lab"))
+
+        assert result == "lab"
+        assert names() == {"lab"}
+        assert not connection.in_atomic_block
+
+    def test_raises_what_the_change_raises_and_keeps_nothing(self) -> None:
+        def fail() -> None:
+            add("lab")
+            raise ValueError("no")
+
+        with pytest.raises(ValueError, match="no"):
+            GroupCommit().run(fail)
+
+        assert names() == set()
+
+    def test_commits_those_that_waited_together(self) -> None:
+        threads: set[int] = set()
+
+        def change(name: str) -> Callable[[], str]:
+            def make() -> str:
+                threads.add(threading.get_ident())
+                return add(name)
+
+            return make
+
+        results = run_together(GroupCommit(), [change(f"lab-{i}") for i in range(6)])
+
+        assert results == [f"lab-{i}" for i in range(6)]
+        assert names() == {f"lab-{i}" for i in range(6)}
+        assert len(threads) == 2  # the first alone, then one for the five others
+
+    def test_does_not_let_one_that_fails_spoil_the_others(self) -> None:
+        changes = [lambda name=name: add(name) for name in ("a", "b", "b", "c")]
+
+        results = run_together(GroupCommit(), changes)
+
+        assert names() == {"a", "b", "c"}
+        assert sum(isinstance(result, Exception) for result in results) == 1
+
+    def test_makes_each_change_alone_where_the_database_fails_amid_a_group(self) -> None:
+        calls: list[str] = []
+
+        def broken() -> None:
+            calls.append("broken")
+            raise OperationalError("disk full")
+
+        results = run_together(GroupCommit(), [lambda: add("a"), lambda: add("b"), broken, lambda: add("c")])
+
+        assert names() == {"a", "b", "c"}
+        assert isinstance(results[2], OperationalError)
+        assert calls == ["broken", "broken"]
+
+    def test_leaves_the_callers_transaction_to_the_caller(self) -> None:
+        with pytest.raises(ValueError, match="undo"), transaction.atomic():
+            GroupCommit().run(lambda: add("lab"))
+            raise ValueError("undo")
+
+        assert names() == set()
+
+    def test_goes_on_after_a_failure(self) -> None:
+        commits = GroupCommit()
+        with pytest.raises(ZeroDivisionError):
+            commits.run(lambda: 1 / 0)
+
+        assert commits.run(lambda: add("lab")) == "lab"

@@ -1,0 +1,118 @@
+"""Group commit: changes that arrive while another commit is under way are made durable together, by one fsync.
+
+Each change of a group runs in a savepoint of its own, so one that fails takes nothing of its neighbours with it. Nobody
+waits for company: a change that comes alone is committed alone, at once.
+"""
+
+import contextvars
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError, transaction
+
+T = TypeVar("T")
+MAX_GROUP = 64
+
+
+class GroupCommit:
+    """The changes of this process that wait for the next commit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[_Change[object]] = []
+        self._is_led = False
+
+    def run(self, make: Callable[[], T]) -> T:
+        """Make a change in a transaction that has been committed when this returns; what it raises is raised here.
+
+        It may run in another caller's thread, on that thread's connection, and twice if the first transaction fails.
+        """
+        if transaction.get_connection().in_atomic_block:  # the caller's own transaction decides
+            with transaction.atomic():
+                return make()
+        change = _Change(make)
+        with self._lock:
+            self._waiting.append(change)  # type: ignore[arg-type]
+            leads = not self._is_led
+            self._is_led = True
+        if not leads:
+            change.turn.wait()
+        if not change.is_settled:
+            self._lead()
+        return change.outcome()
+
+    def _lead(self) -> None:
+        """Commit a group, of which the caller's change is the first, and let the next one waiting lead the next."""
+        with self._lock:
+            group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+        try:
+            _commit(group)
+        finally:
+            with self._lock:
+                self._is_led = bool(self._waiting)
+                if self._is_led:
+                    self._waiting[0].turn.set()
+            for change in group:
+                change.turn.set()
+
+
+class _Change(Generic[T]):
+    """A caller's change, and what became of it. ``turn``: it is settled, or its caller is to lead."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._context = contextvars.copy_context()  # the id of its request, for the logs
+        self._result: list[T] = []
+        self._error: Exception | None = None
+        self.turn = threading.Event()
+
+    @property
+    def is_settled(self) -> bool:
+        return bool(self._result) or self._error is not None
+
+    def attempt(self) -> None:
+        """Make the change in a transaction, or in a savepoint of the present one.
+
+        :raises OperationalError, InterfaceError: if the database, and not the change, is in trouble.
+        """
+        self._result, self._error = [], None
+        try:
+            with transaction.atomic():
+                self._result = [self._context.run(self._make)]
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # the caller's, who gets it from ``outcome``
+            self._error = error
+
+    def fail(self, error: Exception) -> None:
+        """Settle the change as not made."""
+        self._result, self._error = [], error
+
+    def outcome(self) -> T:
+        """Return what the change returned, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+def _commit(group: "Sequence[_Change[object]]") -> None:
+    """Settle every change of a group.
+
+    Where the database fails in the midst of a group, what it has rolled back is not certain (SQLite drops the whole
+    transaction when the disk is full), so everything is rolled back and each change is made again alone.
+    """
+    if len(group) > 1:
+        try:
+            with transaction.atomic():
+                for change in group:
+                    change.attempt()
+        except Exception:  # noqa: S110  (each change meets the trouble again below, and reports it)
+            pass
+        else:
+            return
+    for change in group:
+        try:
+            change.attempt()
+        except Exception as error:
+            change.fail(error)
