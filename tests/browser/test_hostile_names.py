@@ -1,5 +1,7 @@
 """Markup, scripts and direction marks stored as every name and value: shown as they are, and nothing runs."""
 
+from urllib.parse import quote
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -51,8 +53,9 @@ class TestHostileName:
         expect(page.locator(".chart-tooltip .tooltip-name").first).to_be_visible()
         assert set(page.locator(".chart-tooltip .tooltip-name").all_text_contents()) <= set(shown)
 
-        page.goto(f"{WORKSPACE}/experiments")
-        assert set(shown) <= set(page.locator("#experiments tbody th a").all_text_contents())
+        for payload, text in zip(PAYLOADS, shown, strict=True):
+            page.goto(f"{WORKSPACE}/experiments?q={quote(payload)}")
+            assert text in page.locator("#experiments tbody th a").all_text_contents()
 
     def test_is_text_side_by_side(self, page: Page, content: Content) -> None:
         page.goto(content.path("compare, hostile"))

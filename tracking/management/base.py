@@ -28,5 +28,8 @@ class PortalCommand(BaseCommand):
         except (OperationalError, ProgrammingError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise CommandError(f"The database cannot be used ({reason}). `make run` prepares it.") from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OSError) as error:
+            # Ctrl-C in the midst of opening a file leaves it to the clean-up to fail on a closed descriptor.
+            if isinstance(error, OSError) and not isinstance(error.__context__, KeyboardInterrupt):
+                raise
             raise CommandError("Interrupted.", returncode=128 + signal.SIGINT) from None

@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.tracking.api.caller import Caller
+from tracking.core.memory import Memory
 from tracking.metrics.models import MetricSegment
 
 
@@ -102,6 +103,7 @@ class TestLogBatch:
         def statements(size: int) -> int:
             body = {"run_id": run, "metrics": [{"key": f"k{n}", "value": n, "timestamp": n} for n in range(size)]}
             ann.post("runs/log-batch", body)
+            Memory.forget_all()
             with CaptureQueriesContext(connection) as caught:
                 ann.post("runs/log-batch", body)
             return len(caught)
@@ -137,6 +139,7 @@ class TestSearchRuns:
 
     def test_costs_the_same_statements_whatever_the_page(self, ann: Caller) -> None:
         def statements() -> int:
+            Memory.forget_all()
             with CaptureQueriesContext(connection) as caught:
                 ann.post("runs/search", {"experiment_ids": ["0"]})
             return len(caught)
