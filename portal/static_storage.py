@@ -1,7 +1,9 @@
 """How static files are stored for serving."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import brotli
+from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
@@ -16,3 +18,16 @@ class ModuleStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: i
         "js/*.js",
         CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns[1],
     )
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        """Return what compresses the files."""
+        return QuickCompressor(**options)
+
+
+class QuickCompressor(Compressor):  # type: ignore[misc]
+    """whitenoise's, with brotli at 9 instead of 11: plotly.js in 0.1 s instead of 2.4, and 8 % larger."""
+
+    @staticmethod
+    def compress_brotli(data: bytes) -> bytes:
+        compressed: bytes = brotli.compress(data, quality=9)
+        return compressed

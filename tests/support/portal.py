@@ -1,7 +1,6 @@
 """A whole portal of a test's own: processes, port, data folder and database, started as ``make run`` starts them."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from tests.support.programs import free_port
 START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 20
 SERVE = [sys.executable, "manage.py", "serve"]
-_collected: list[Path] = []  # the static files of the first portal that this process started
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,7 @@ class Portal:
     @classmethod
     def start(cls, folder: Path) -> Self:
         """Start a portal in an empty folder, on a new database of the cluster if this test run has one."""
-        environ = new_environ(folder)
-        if _collected and _collected[0].is_dir():  # compressing static files takes seconds, and none has changed
-            (folder / "data").mkdir(mode=0o700)
-            shutil.copytree(_collected[0], folder / "data" / "static")
-        return cls.launch(environ, log=folder / "portal.log")
+        return cls.launch(new_environ(folder), log=folder / "portal.log")
 
     @classmethod
     def launch(cls, environ: dict[str, str], *, log: Path) -> Self:
@@ -51,8 +45,6 @@ class Portal:
         url = f"http://127.0.0.1:{environ['PORTAL_PORT']}"
         portal = cls(url, Path(environ["PORTAL_DATA_DIR"]), log, environ, process)
         portal.wait_until_up()
-        if not _collected:
-            _collected.append(portal.data_dir / "static")
         return portal
 
     def wait_until_up(self) -> None:
