@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.core.memory import Memory
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import FormerName, ResourceGroup, RoleAssignment, Workspace
@@ -30,6 +30,7 @@ def require(*, credential: Credential, workspace: str, need: Permission, despite
     :param despite_lock: whether a ReadOnly lock is no hindrance: to who changes locks and members.
     :raises NotFoundError: if it does not exist or the asker may not read it; both look the same.
     :raises PermissionDeniedError: if the asker may read it and may not do ``need``, or a ReadOnly lock forbids it.
+    :raises ConflictError: for WRITE if it is being deleted. Owners may still manage it: a lock stops the deletion.
     """
     asked = (credential.user.pk, credential.workspace_id, workspace)
     known = _granted.recall(asked, lambda: _find(credential, workspace))
@@ -38,6 +39,11 @@ def require(*, credential: Credential, workspace: str, need: Permission, despite
     _check_scope(credential, need)
     if known.permission < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
+    if need is Permission.WRITE and known.workspace.deletion_uid:
+        raise ConflictError(
+            f"Workspace {workspace!r} is being deleted (deletion {known.workspace.deletion_uid}); it takes no changes "
+            "any more."
+        )
     if need > Permission.READ and not despite_lock:
         _check_lock(known.read_only)
     return known.workspace
