@@ -1,6 +1,6 @@
 """The one door: load a workspace and prove that the asker may be there."""
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.core.memory import Memory
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import RoleAssignment, Workspace
@@ -15,6 +15,7 @@ def require(*, credential: Credential, workspace: str, need: Permission) -> Work
 
     :raises NotFoundError: if it does not exist or the asker may not read it; both look the same.
     :raises PermissionDeniedError: if the asker may read it and may not do ``need``.
+    :raises ConflictError: for WRITE if it is being deleted. Owners may still manage it: a lock stops the deletion.
     """
     asked = (credential.user.pk, credential.workspace_id, workspace)
     known = _granted.recall(asked, lambda: _find(credential, workspace))
@@ -27,6 +28,10 @@ def require(*, credential: Credential, workspace: str, need: Permission) -> Work
         )
     if granted < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
+    if need is Permission.WRITE and found.deletion_uid:
+        raise ConflictError(
+            f"Workspace {workspace!r} is being deleted (deletion {found.deletion_uid}); it takes no changes any more."
+        )
     return found
 
 
