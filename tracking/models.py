@@ -1,7 +1,7 @@
 """Every table, brought together for Django; nothing else imports this module."""
 
 from tracking.audit.models import AuditEvent
-from tracking.identity.models import AccessToken, SignInLink, User
+from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
     LoggedModel,
@@ -16,9 +16,11 @@ from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
 
 __all__ = [
     "AccessToken",
+    "Attempts",
     "AuditEvent",
     "Dataset",
     "DatasetInput",
+    "DeviceLogin",
     "Experiment",
     "ExperimentTag",
     "Key",
@@ -36,6 +38,7 @@ __all__ = [
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
+    "Session",
     "SignInLink",
     "User",
     "Workspace",

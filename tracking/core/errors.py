@@ -49,6 +49,14 @@ class TooLargeError(TrackingError):
     """The request's body is over the limit."""
 
 
+class TooManyTriesError(TrackingError):
+    """Something that can be guessed was tried too often; ``retry_after_s`` says how long to wait."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class UnavailableError(TrackingError):
     """A passing trouble: the same request may succeed later."""
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from tracking.core.errors import NotFoundError, UnauthenticatedError
 from tracking.core.memory import Memory
-from tracking.identity.models import AccessToken, User
-from tracking.identity.secrets import digest_of, is_well_formed
-from tracking.identity.types import Scope, TokenKind, TokenRow
+from tracking.identity.models import AccessToken, DeviceLogin, Session, User
+from tracking.identity.secrets import digest_of, is_well_formed, normal_user_code
+from tracking.identity.types import DeviceRow, DeviceState, PersonRow, Scope, SessionRow, TokenKind, TokenRow
 
 _tokens: Memory[bytes, AccessToken] = Memory(size=10_000, life_s=1)
 FRESH_ONE = (
@@ -76,6 +78,60 @@ def get_user(*, username: str) -> User:
     if user is None:
         raise NotFoundError(f"There is no active user named {username!r}.")
     return user
+
+
+def find_person(*, username: str) -> User | None:
+    """Return the person with this name, disabled or not, None for nobody. One query."""
+    return User.objects.filter(username=username).first()
+
+
+def list_people(*, text: str = "", after: str = "", limit: int) -> list[PersonRow]:
+    """Return people whose names or addresses contain ``text`` and come after ``after``, by name. One query."""
+    found = User.objects.filter(username__gt=after)
+    if text:
+        found = found.filter(Q(username__icontains=text) | Q(email__icontains=text))
+    return [person_row(user) for user in found.order_by("username")[:limit]]
+
+
+def person_row(user: User) -> PersonRow:
+    """Return what may be told of a person."""
+    return PersonRow(
+        pk=user.pk,
+        username=user.username,
+        email=user.email,
+        is_active=user.is_active,
+        has_password=user.has_usable_password(),
+        created_at=user.date_joined,
+        last_sign_in_at=user.last_login,
+    )
+
+
+def is_session(*, key: str) -> bool:
+    """Tell whether a cookie's value belongs to a session, over or not. One query."""
+    return Session.objects.filter(digest=digest_of(key)).exists()
+
+
+def list_sessions(*, user: User, this: str, now: datetime) -> list[SessionRow]:
+    """Return the browsers a person is signed in with, this one (``this``: its cookie's value) first. One query."""
+    rows = [
+        SessionRow(
+            session_id=session.pk,
+            address=session.address,
+            agent=session.agent,
+            created_at=session.created_at,
+            seen_at=session.seen_at,
+            is_this=bytes(session.digest) == digest_of(this),
+        )
+        for session in Session.objects.filter(user=user, expires_at__gt=now).order_by("-seen_at", "-pk")
+    ]
+    return sorted(rows, key=lambda row: not row.is_this)
+
+
+def find_device_login(*, user_code: str, now: datetime) -> DeviceRow | None:
+    """Return the program that waits with this code, however it was typed; None if none does. One query."""
+    code = normal_user_code(user_code)
+    login = DeviceLogin.objects.filter(user_code=code, state=DeviceState.ASKED, expires_at__gt=now).first()
+    return login and DeviceRow(user_code=code, client=login.client, address=login.address, created_at=login.created_at)
 
 
 def has_users() -> bool:
