@@ -1,6 +1,7 @@
 """Every table, brought together for Django; nothing else imports this module."""
 
 from tracking.audit.models import AuditEvent
+from tracking.cleanup.models import Deletion
 from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
@@ -12,7 +13,7 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
-from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
     "AccessToken",
@@ -20,10 +21,13 @@ __all__ = [
     "AuditEvent",
     "Dataset",
     "DatasetInput",
+    "Deletion",
     "DeviceLogin",
     "Experiment",
     "ExperimentTag",
+    "FormerName",
     "Key",
+    "Lock",
     "LoggedModel",
     "LoggedModelMetric",
     "LoggedModelParam",
@@ -42,4 +46,5 @@ __all__ = [
     "SignInLink",
     "User",
     "Workspace",
+    "WorkspaceUsage",
 ]

@@ -41,8 +41,16 @@ class UnauthenticatedError(TrackingError):
     """No credential, or one that is unknown, expired or revoked."""
 
 
+class UnknownCredentialError(UnauthenticatedError):
+    """A credential that is none of ours: perhaps a guess."""
+
+
 class PermissionDeniedError(TrackingError):
     """The asker may see the object and may not do this to it."""
+
+
+class QuotaExceededError(TrackingError):
+    """What was asked for would take a workspace or the server over its limit; asking again does not help."""
 
 
 class TooLargeError(TrackingError):

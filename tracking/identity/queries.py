@@ -5,13 +5,15 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from tracking.core.errors import NotFoundError, UnauthenticatedError
+from tracking.core.errors import NotFoundError, TooManyTriesError, UnauthenticatedError, UnknownCredentialError
 from tracking.core.memory import Memory
 from tracking.identity.models import AccessToken, DeviceLogin, Session, User
 from tracking.identity.secrets import digest_of, is_well_formed, normal_user_code
 from tracking.identity.types import DeviceRow, DeviceState, PersonRow, Scope, SessionRow, TokenKind, TokenRow
 
 _tokens: Memory[bytes, AccessToken] = Memory(size=10_000, life_s=1)
+MAX_UNKNOWN, UNKNOWN_LIFE_S = 20, 60
+_unknown: Memory[str, int] = Memory(size=10_000, life_s=UNKNOWN_LIFE_S)
 FRESH_ONE = (
     "Call ws.get_mlflow_tracking_uri(), POST /api/v1/workspaces/<workspace>/tracking-uri, or `manage.py tracking_uri`; "
     "the workspace's page in the portal makes one too."
@@ -39,12 +41,12 @@ def credential_by_token(*, text: str, now: datetime) -> Credential:
     :raises UnauthenticatedError: if it is unknown, revoked or expired, or its owner is disabled.
     """
     if not is_well_formed(text):
-        raise UnauthenticatedError("The credential is not a valid mlportal token (they start with mlp_).")
+        raise UnknownCredentialError("The credential is not a valid mlportal token (they start with mlp_).")
     digest = digest_of(text)
     with_owner = AccessToken.objects.select_related("user", "workspace")
     token = _tokens.recall(digest, lambda: with_owner.filter(digest=digest).first())
     if token is None or token.revoked_at is not None or not token.user.is_active:
-        raise UnauthenticatedError("The token is unknown or was revoked.")
+        raise UnknownCredentialError("The token is unknown or was revoked.")
     if token.expires_at <= now:
         what = "tracking URI" if token.kind == TokenKind.TRACKING else f"access token {token.name!r}"
         how = FRESH_ONE if token.kind == TokenKind.TRACKING else "Make another on the page Tokens, or `mlportal login`."
@@ -56,6 +58,17 @@ def credential_by_token(*, text: str, now: datetime) -> Credential:
         run_uid=token.run_uid,
         token=_token_row(token),
     )
+
+
+def count_unknown(*, address: str) -> None:
+    """Count a credential from ``address`` that is none of ours, in this process; no query. Good ones never come here.
+
+    :raises TooManyTriesError: after twenty, until the address was quiet for a minute.
+    """
+    count = (_unknown.get(address) or 0) + 1
+    _unknown.put(address, count)
+    if count > MAX_UNKNOWN:
+        raise TooManyTriesError("Too many requests with unknown tokens. Check the token.", retry_after_s=UNKNOWN_LIFE_S)
 
 
 def forget_tokens() -> None:
@@ -131,7 +144,9 @@ def find_device_login(*, user_code: str, now: datetime) -> DeviceRow | None:
     """Return the program that waits with this code, however it was typed; None if none does. One query."""
     code = normal_user_code(user_code)
     login = DeviceLogin.objects.filter(user_code=code, state=DeviceState.ASKED, expires_at__gt=now).first()
-    return login and DeviceRow(user_code=code, client=login.client, address=login.address, created_at=login.created_at)
+    if login is None:
+        return None
+    return DeviceRow(user_code=code, client=login.client, address=login.address, created_at=login.created_at)
 
 
 def has_users() -> bool:

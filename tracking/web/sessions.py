@@ -24,7 +24,7 @@ class SessionStore(SessionBase):
 
     def create(self) -> None:
         """Make a new session under a fresh key."""
-        self._session_key = self._get_new_session_key()
+        self._session_key = self._get_new_session_key()  # type: ignore[attr-defined]  # of SessionBase
         self.save(must_create=True)
         self.modified = True
 
