@@ -77,6 +77,7 @@ SETTINGS = (
     Setting("PORTAL_STATEMENT_TIMEOUT_S", "15", "Seconds after which a database statement is given up (503)."),
     Setting("PORTAL_LOCK_TIMEOUT_S", "20", "Seconds a write waits for the SQLite write lock before it answers 503."),
     Setting("PORTAL_SESSION_HOURS", "168", "Hours after which a signed-in person must sign in again."),
+    Setting("PORTAL_SESSION_IDLE_HOURS", "8", "Hours without a request after which they must."),
     Setting("PORTAL_MAX_GROUPS", "1000", "Resource groups that there may be on this server."),
     Setting("PORTAL_MAX_WORKSPACES", "10000", "Workspaces that there may be on this server."),
     Setting(
@@ -112,6 +113,7 @@ class Env:
     max_workspaces: int
     workspace_max_runs: int
     workspace_max_gb: int
+    session_idle_hours: int
     log_format: str
     log_level: str
 
@@ -163,6 +165,7 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
             "PORTAL_WORKSPACE_MAX_RUNS", get("PORTAL_WORKSPACE_MAX_RUNS"), least=0, most=999_999_999
         ),
         workspace_max_gb=_number("PORTAL_WORKSPACE_MAX_GB", get("PORTAL_WORKSPACE_MAX_GB"), least=0, most=999_999),
+        session_idle_hours=_number("PORTAL_SESSION_IDLE_HOURS", get("PORTAL_SESSION_IDLE_HOURS"), least=1, most=8760),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
         log_level=_choice("PORTAL_LOG_LEVEL", get("PORTAL_LOG_LEVEL").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
     )

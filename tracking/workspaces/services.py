@@ -19,6 +19,8 @@ from tracking.core.errors import (
     QuotaExceededError,
 )
 from tracking.identity.models import User
+from tracking.identity.services import create_user, issue_sign_in_link
+from tracking.identity.types import INVITATION_LIFE
 from tracking.workspaces import access, store
 from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 from tracking.workspaces.queries import list_locks
@@ -266,6 +268,18 @@ def delete_lock(
 
 
 # ---- holding and checking ------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def invite(*, username: str, email: str = "", role: Role | None = None, by: User, now: datetime) -> tuple[User, str]:
+    """Create a person, with a role on the server if one is given; return them and the secret of their first link.
+
+    :raises InvalidParameterError: if the name or the address cannot be used.
+    """
+    user = create_user(username=username, email=email, by=by, now=now)
+    if role is not None:
+        assign_role(user=user, role=role, by=by, now=now)
+    return user, issue_sign_in_link(user=user, life=INVITATION_LIFE, by=by, now=now)
 
 
 def hold_workspace(workspace: Workspace) -> None:
