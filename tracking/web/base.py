@@ -15,10 +15,11 @@ from tracking.workspaces import access
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
-    from tracking.workspaces.models import Workspace
+    from tracking.workspaces.models import ResourceGroup, Workspace
 
 Rest = ParamSpec("Rest")
 WorkspaceView = Callable[Concatenate[HttpRequest, "Workspace", Rest], HttpResponseBase]
+GroupView = Callable[Concatenate[HttpRequest, "ResourceGroup", Rest], HttpResponseBase]
 
 
 def credential_of(request: HttpRequest) -> Credential:
@@ -40,6 +41,29 @@ def workspace_page(
                 found = access.require(credential=credential_of(request), workspace=workspace, need=need)
                 if found.name != workspace and request.method in ("GET", "HEAD"):
                     return redirect(_with_name(request, workspace, found.name))
+                return view(request, found, *args, **kwargs)
+            except NotFoundError as error:
+                raise Http404(str(error)) from None
+            except PermissionDeniedError as error:
+                raise PermissionDenied(str(error)) from None
+
+        page.need = need  # type: ignore[attr-defined]  # read by the route table's test
+        return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
+
+    return decorate
+
+
+def group_page(
+    *, need: Permission
+) -> Callable[[GroupView[Rest]], Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]]:
+    """Do the same for ``view(request, group, …)``."""
+
+    def decorate(view: GroupView[Rest]) -> Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]:
+        @wraps(view)
+        @login_required
+        def page(request: HttpRequest, group: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+            try:
+                found = access.require_group(credential=credential_of(request), group=group, need=need)
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from tracking.web import account, artifacts, charts, compare, experiments, home, language, runs, sign_in, workspaces
+from tracking.web import (
+    account,
+    artifacts,
+    charts,
+    compare,
+    experiments,
+    groups,
+    home,
+    language,
+    runs,
+    settings,
+    sign_in,
+    workspaces,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -13,8 +26,12 @@ urlpatterns = [
     path("language", language.language, name="language"),
     path("words.js", language.words, name="words"),
     path("account", account.account, name="account"),
+    path("groups", groups.group_list, name="group_list"),
+    path("groups/<str:group>", groups.group_detail, name="group_detail"),
     path("w/<str:workspace>", workspaces.workspace_detail, name="workspace_detail_bare"),
     path("w/<str:workspace>/", workspaces.workspace_detail, name="workspace_detail"),
+    path("w/<str:workspace>/settings", settings.workspace_settings, name="workspace_settings"),
+    path("w/<str:workspace>/access", settings.workspace_access, name="workspace_access"),
     path("w/<str:workspace>/experiments", experiments.experiment_list, name="experiment_list"),
     path("w/<str:workspace>/experiments/<int:experiment_id>", experiments.experiment_detail, name="experiment_detail"),
     path("w/<str:workspace>/runs/<str:uid>", runs.run_detail, name="run_detail"),

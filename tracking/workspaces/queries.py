@@ -3,13 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 
 from tracking.core.errors import NotFoundError
 from tracking.identity.models import User
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
-from tracking.workspaces.types import GroupRow, LockLevel, LockRow, MemberRow, Role, RoleRow, WorkspaceRow
+from tracking.workspaces.roles import PERMISSION_BY_ROLE
+from tracking.workspaces.types import (
+    AccessExplained,
+    GroupRow,
+    LockLevel,
+    LockRow,
+    MemberRow,
+    Role,
+    RoleRow,
+    WorkspaceRow,
+)
 
 RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
 Roles = Sequence[tuple[str, int | None, int | None]]
@@ -46,7 +56,7 @@ def get_workspace_row(*, credential: Credential, workspace: Workspace) -> Worksp
 
 
 def list_group_rows(*, credential: Credential, after: str = "", limit: int | None = None) -> list[GroupRow]:
-    """Return the resource groups the asker has a role in, whose names come after ``after``, by name. Four queries."""
+    """Return the resource groups the asker has a role in, whose names come after ``after``, by name. Five queries."""
     roles = _roles_of(credential)
     found = ResourceGroup.objects.filter(name__gt=after).order_by("name")
     if credential.workspace_id is not None:
@@ -57,7 +67,7 @@ def list_group_rows(*, credential: Credential, after: str = "", limit: int | Non
 
 
 def get_group_row(*, credential: Credential, group: ResourceGroup) -> GroupRow:
-    """Return one resource group, which the caller has authorised. Four queries.
+    """Return one resource group, which the caller has authorised. Five queries.
 
     :raises NotFoundError: if it, or the asker's role in it, has gone meanwhile.
     """
@@ -119,6 +129,19 @@ def list_members(*, group: ResourceGroup | None = None, workspace: Workspace | N
     assigned = RoleAssignment.objects.filter(where).order_by("user__username", "id")
     values = assigned.values_list("user__username", "user__is_active", "role", "group__name", "workspace__name")
     return [MemberRow(username, active, RoleRow(Role(role), *at)) for username, active, role, *at in values]
+
+
+def explain_access(*, username: str, workspace: Workspace) -> AccessExplained:
+    """Return what somebody may do in a workspace, and why. Two queries. A person who is disabled may do nothing."""
+    held = [row for row in list_members(workspace=workspace) if row.username == username]
+    roles = tuple((row.role, PERMISSION_BY_ROLE[row.role.role]) for row in held)
+    is_active = all(row.is_active for row in held)
+    return AccessExplained(
+        roles=roles,
+        permission=max((permission for _, permission in roles), default=None) if is_active else None,
+        locks=tuple(list_locks(workspace=workspace)),
+        deletion_uid=workspace.deletion_uid,
+    )
 
 
 def list_locks(*, group: ResourceGroup | None = None, workspace: Workspace | None = None) -> list[LockRow]:
@@ -187,6 +210,8 @@ def _workspace_rows(found: Sequence[Workspace], roles: Roles) -> list[WorkspaceR
 def _group_rows(found: Sequence[ResourceGroup], roles: Roles) -> list[GroupRow]:
     workspaces = list(Workspace.objects.filter(group__in=found).order_by("name").values_list("group_id", "name"))
     locks = _in_order(Lock.objects.filter(group__in=found))
+    usage = WorkspaceUsage.objects.filter(workspace__group__in=found).values_list("workspace__group_id")
+    bytes_by_group = dict(usage.annotate(Sum("artifact_bytes")).order_by())
     return [
         GroupRow(
             name=one.name,
@@ -196,6 +221,7 @@ def _group_rows(found: Sequence[ResourceGroup], roles: Roles) -> list[GroupRow]:
             deletion_uid=one.deletion_uid,
             workspaces=tuple(name for group_id, name in workspaces if group_id == one.pk),
             locks=tuple(_lock_row(lock) for lock in locks if lock.group_id == one.pk),
+            artifact_bytes=bytes_by_group.get(one.pk, 0),
             my_role=_highest_role(roles, group_id=one.pk),
         )
         for one in found

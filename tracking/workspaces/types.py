@@ -124,7 +124,21 @@ class GroupRow:
     workspaces: tuple[str, ...]
     deletion_uid: str
     locks: tuple[LockRow, ...]
+    artifact_bytes: int
     my_role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class AccessExplained:
+    """What somebody may do in a workspace, and why: what each role they have there permits, and the locks that hold.
+
+    ``permission`` None: nothing, they do not even see it.
+    """
+
+    roles: tuple[tuple[RoleRow, Permission], ...]
+    permission: Permission | None
+    locks: tuple[LockRow, ...]
+    deletion_uid: str
 
 
 @dataclass(frozen=True, slots=True)
