@@ -2,7 +2,7 @@
 
 from tracking.audit.models import AuditEvent
 from tracking.cleanup.models import Deletion
-from tracking.identity.models import AccessToken, SignInLink, User
+from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
     LoggedModel,
@@ -13,17 +13,21 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
-from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
     "AccessToken",
+    "Attempts",
     "AuditEvent",
     "Dataset",
     "DatasetInput",
     "Deletion",
+    "DeviceLogin",
     "Experiment",
     "ExperimentTag",
+    "FormerName",
     "Key",
+    "Lock",
     "LoggedModel",
     "LoggedModelMetric",
     "LoggedModelParam",
@@ -38,7 +42,9 @@ __all__ = [
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
+    "Session",
     "SignInLink",
     "User",
     "Workspace",
+    "WorkspaceUsage",
 ]
