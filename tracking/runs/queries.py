@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
@@ -14,8 +15,11 @@ from tracking.runs import filters
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_ALIAS,
+    MAX_RUN_TAG_VALUE,
     PARENT_RUN_TAG,
+    RUN_NAME_TAG,
     DatasetLogged,
+    ExperimentRef,
     ExperimentRow,
     ExperimentSummary,
     KeyKind,
@@ -30,6 +34,7 @@ from tracking.search.parser import parse_filter, parse_order_by
 from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
+_experiment_refs: Memory[tuple[int, str], ExperimentRef] = Memory(size=10_000)
 _refs: Memory[tuple[int, str], RunRef] = Memory(size=10_000)
 Stored = TypeVar("Stored", Experiment, Run)
 
@@ -52,6 +57,22 @@ def get_experiment(*, workspace: Workspace, experiment_id: str) -> Experiment:
     if found is None:
         raise NotFoundError(f"No Experiment with id={experiment_id} exists")
     found.workspace = workspace
+    return found
+
+
+def get_experiment_ref(*, workspace: Workspace, experiment_id: str) -> ExperimentRef:
+    """Return what never changes of the experiment with this id, deleted or not. No query for one asked for lately.
+
+    Whoever changes something in it has to find out whether it is still there and active
+    (``services.hold_active_experiment``).
+
+    :raises InvalidParameterError, NotFoundError: as ``get_experiment``.
+    """
+    found = _experiment_refs.get((workspace.pk, experiment_id))
+    if found is None:
+        experiment = get_experiment(workspace=workspace, experiment_id=experiment_id)
+        found = ExperimentRef(experiment.pk, experiment.workspace_id)
+        _experiment_refs.put((workspace.pk, experiment_id), found)
     return found
 
 
@@ -172,6 +193,12 @@ def get_run_ref(*, workspace: Workspace, uid: str) -> RunRef:
     return found
 
 
+def remember_run(run: Run) -> None:
+    """Spare ``get_run_ref`` its query for a run that was just made, if the caller's transaction is committed."""
+    ref = RunRef(run.pk, run.uid, run.experiment_id)
+    transaction.on_commit(lambda: _refs.put((run.workspace_id, run.uid), ref), robust=True)
+
+
 def find_runs(*, workspace: Workspace, uids: Sequence[str]) -> list[Run]:
     """Return those of the runs that the workspace has, in the order of ``uids``. One query."""
     found = {run.uid: run for run in Run.objects.filter(workspace=workspace, uid__in=uids)}
@@ -201,23 +228,35 @@ def run_rows(runs: Sequence[Run]) -> list[RunRow]:
                 tags=tuple(Pair(tag["key"], tag["value"]) for tag in given.tags),
             )
         )
-    return [
-        RunRow(
-            pk=run.pk,
-            uid=run.uid,
-            experiment_id=run.experiment_id,
-            name=run.name,
-            user_name=run.user_name,
-            status=RunStatus(run.status),
-            started_at=run.started_at,
-            ended_at=run.ended_at,
-            is_deleted=run.deleted_at is not None,
-            params=params.get(run.pk, ()),
-            tags=tags.get(run.pk, ()),
-            datasets=tuple(datasets.get(run.pk, ())),
-        )
-        for run in runs
-    ]
+    return [_row(run, params.get(run.pk, ()), tags.get(run.pk, ()), tuple(datasets.get(run.pk, ()))) for run in runs]
+
+
+def bare_row(run: Run, *, tags: Sequence[Pair] = ()) -> RunRow:
+    """Return a run as if it had nothing but these tags, for those who do not look at the rest. No query."""
+    return _row(run, (), tuple(sorted(tags, key=lambda tag: tag.key)), ())
+
+
+def new_run_row(run: Run, *, tags: Sequence[Pair]) -> RunRow:
+    """Return a run that ``services.create_run`` has just made with these tags. No query."""
+    stored = [Pair(tag.key, tag.value[:MAX_RUN_TAG_VALUE]) for tag in tags if tag.key != RUN_NAME_TAG]
+    return bare_row(run, tags=[*stored, Pair(RUN_NAME_TAG, run.name)])
+
+
+def _row(run: Run, params: tuple[Pair, ...], tags: tuple[Pair, ...], datasets: tuple[DatasetLogged, ...]) -> RunRow:
+    return RunRow(
+        pk=run.pk,
+        uid=run.uid,
+        experiment_id=run.experiment_id,
+        name=run.name,
+        user_name=run.user_name,
+        status=RunStatus(run.status),
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        is_deleted=run.deleted_at is not None,
+        params=params,
+        tags=tags,
+        datasets=datasets,
+    )
 
 
 def search_runs(

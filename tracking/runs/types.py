@@ -77,6 +77,23 @@ class Hold:
     deletion_uid: str
 
 
+class ExperimentIdentity(Protocol):
+    """What changes inside an experiment need of it; its row has it, and ``ExperimentRef``."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def workspace_id(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRef:
+    """An ``ExperimentIdentity``, remembered."""
+
+    pk: int
+    workspace_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A key and its value: of a param or a tag."""

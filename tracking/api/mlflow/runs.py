@@ -171,17 +171,18 @@ class ModelJson(Request):
     run_id: str
 
 
-@endpoint(CreateRun)
+@endpoint(CreateRun, shares_commit=True)
 def create(call: Call, body: CreateRun) -> object:
     """Start a run."""
+    tags = pairs(body.tags)
     run = services.create_run(
-        experiment=queries.get_experiment(workspace=call.workspace, experiment_id=body.experiment_id),
+        experiment=queries.get_experiment_ref(workspace=call.workspace, experiment_id=body.experiment_id),
         name=body.run_name or "",
         user_name=body.user_id or "",
         started_at=moment(body.start_time, field="start_time") or EPOCH,
-        tags=pairs(body.tags),
+        tags=tags,
     )
-    return {"run": _shown([queries.run_row(run)])[0]}
+    return {"run": shapes.run(queries.new_run_row(run, tags=tags), (), None)}
 
 
 @endpoint(RunNamed)
@@ -205,7 +206,7 @@ def search(call: Call, body: SearchRuns) -> object:
     return shapes.compact({"runs": _shown(page.rows), "next_page_token": page.next_token})
 
 
-@endpoint(UpdateRun)
+@endpoint(UpdateRun, shares_commit=True)
 def update(call: Call, body: UpdateRun) -> object:
     """Change a run's status, end or name."""
     run = _named(call, body.uid)
@@ -215,7 +216,7 @@ def update(call: Call, body: UpdateRun) -> object:
         ended_at=moment(body.end_time, field="end_time"),
         name=body.run_name or "",
     )
-    return {"run_info": shapes.run_info(queries.run_row(run))}
+    return {"run_info": shapes.run_info(queries.bare_row(run))}
 
 
 @endpoint(RunNamed)
