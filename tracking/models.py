@@ -11,7 +11,7 @@ from tracking.registry.models import (
     RunModelInput,
     RunModelOutput,
 )
-from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
 from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ResourceGroup",
     "RoleAssignment",
     "Run",
+    "RunDocument",
     "RunModelInput",
     "RunModelOutput",
     "RunTag",

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
+import msgspec
+
 MAX_EXPERIMENT_NAME = 500
 MAX_RUN_NAME = 500
 MAX_KEY = 250
@@ -67,6 +69,20 @@ class RunRef:
     pk: int
     uid: str
     experiment_id: int
+
+
+class RunHead(msgspec.Struct, frozen=True, gc=False):  # a thousand a page: ten times cheaper to make than a model
+    """What a run is, without what it carries."""
+
+    pk: int
+    uid: str
+    experiment_id: int
+    name: str
+    user_name: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    deleted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
