@@ -4,11 +4,16 @@ import django.db.models.deletion
 import tracking.runs.lookups
 from django.db import migrations, models
 
+ENDED = """
+    INSERT INTO run_document (run_id, version)
+    SELECT id, 0 FROM run WHERE status IN ('FINISHED', 'FAILED', 'KILLED')
+"""  # their documents are to be made
+
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0002_metric_block'),
+        ('tracking', '0030_deletion'),
     ]
 
     operations = [
@@ -67,4 +72,5 @@ class Migration(migrations.Migration):
             model_name='rundocument',
             index=models.Index(condition=models.Q(('body__isnull', True)), fields=['run'], name='run_document_to_make'),
         ),
+        migrations.RunSQL(ENDED, migrations.RunSQL.noop),
     ]

@@ -243,7 +243,7 @@ def list_few(found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Seque
     return None
 
 
-def _indexed(found: QuerySet[Run], comparison: Comparison, names: KeyIds) -> "QuerySet[Any, int] | None":
+def _indexed(found: QuerySet[Any], comparison: Comparison, names: KeyIds) -> QuerySet[Any, Any] | None:
     """Return the runs that a comparison may be true of, as an index has them; None if none has."""
     key, op, value = comparison.key, comparison.op, comparison.value
     if comparison.entity is Entity.METRIC:
@@ -258,14 +258,14 @@ def _indexed(found: QuerySet[Run], comparison: Comparison, names: KeyIds) -> "Qu
         case Entity.PARAM | Entity.TAG as entity:
             rows = _all_of(_CARRIED[entity].relation).filter(key__in=names.list_ids(entity, key))
             # Not the value itself beside it: SQLite would put it into SUBSTR, and the index would be of no use.
-            rows = rows.alias(beginning=Prefix("value")).filter(beginning=str(value)[:PREFIX])
-            return rows.values_list("run_id", flat=True)
+            begin_so: QuerySet[Any, Any] = rows.alias(beginning=Prefix("value")).filter(beginning=str(value)[:PREFIX])
+            return begin_so.values_list("run_id", flat=True)
         case Entity.DATASET if key == "name":
             inputs = DatasetInput.objects.filter(dataset__experiment__in=names.experiment_pks, dataset__name=value)
             return inputs.values_list("run_id", flat=True)
         case Entity.ATTRIBUTE if key in ("run_id", "status"):
-            mine = found.filter((_RUN_COLUMNS[key], value), experiment__in=names.experiment_pks)
-            return mine.values_list("pk", flat=True)
+            rows = found.filter((_RUN_COLUMNS[key], value), experiment__in=names.experiment_pks)
+            return rows.values_list("pk", flat=True)
         case _:
             return None
 

@@ -35,7 +35,8 @@ class Column:
     @property
     def field(self) -> str:
         """The name of the row's own field that the column is, "" where it is more than that."""
-        return self.expression.name if isinstance(self.expression, F) and "__" not in self.expression.name else ""
+        name = str(getattr(self.expression, "name", "")) if isinstance(self.expression, F) else ""
+        return "" if "__" in name else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ class Order(Generic[Row]):
         }
         columns = list(self._columns.items())[walk.settled :]
         expressions = {name: column.expression for name, column in columns if not column.field}
-        return queryset.annotate(**joins).filter(walk.condition).annotate(**expressions)
+        found: QuerySet[Row] = queryset.annotate(**joins).filter(walk.condition).annotate(**expressions)
+        return found
 
     def _behind(self, after: Sequence[KeyValue], names: Sequence[str], token: str) -> Q:
         """Return what holds for the rows of a walk behind the one whose values are given.

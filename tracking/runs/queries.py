@@ -2,9 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import TypeVar
 
+from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
@@ -32,6 +35,8 @@ from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
 HEAD_FIELDS = tuple("id" if name == "pk" else name for name in RunHead.__struct_fields__)
+_names: Memory[int, str] = Memory(size=100_000)
+_by_key = attrgetter("key")
 _refs: Memory[tuple[int, str], RunRef] = Memory(size=10_000)
 Stored = TypeVar("Stored", Experiment, Run)
 
@@ -178,23 +183,9 @@ def run_row(run: Run) -> RunRow:
 
 
 def run_rows(runs: Sequence[Run | RunHead]) -> list[RunRow]:
-    """Return runs with their params, tags and datasets, in the given order. Three queries, whatever the number."""
+    """Return runs with their params, tags and datasets, in the given order. Five queries, whatever the number."""
     pks = [run.pk for run in runs]
-    params = _pairs(Param.objects.filter(run__in=pks).values_list("run_id", "key__name", "value"))
-    tags = _pairs(RunTag.objects.filter(run__in=pks).values_list("run_id", "key__name", "value"))
-    datasets: defaultdict[int, list[DatasetLogged]] = defaultdict(list)
-    for given in DatasetInput.objects.filter(run__in=pks).select_related("dataset").order_by("pk"):
-        datasets[given.run_id].append(
-            DatasetLogged(
-                name=given.dataset.name,
-                digest=given.dataset.digest,
-                source_type=given.dataset.source_type,
-                source=given.dataset.source,
-                schema=given.dataset.schema,
-                profile=given.dataset.profile,
-                tags=tuple(Pair(tag["key"], tag["value"]) for tag in given.tags),
-            )
-        )
+    params, tags, datasets = params_by_run(run_ids=pks), tags_by_run(run_ids=pks), datasets_by_run(run_ids=pks)
     return [
         RunRow(
             pk=run.pk,
@@ -206,12 +197,56 @@ def run_rows(runs: Sequence[Run | RunHead]) -> list[RunRow]:
             started_at=run.started_at,
             ended_at=run.ended_at,
             is_deleted=run.deleted_at is not None,
-            params=params.get(run.pk, ()),
-            tags=tags.get(run.pk, ()),
+            params=tuple(params.get(run.pk, ())),
+            tags=tuple(tags.get(run.pk, ())),
             datasets=tuple(datasets.get(run.pk, ())),
         )
         for run in runs
     ]
+
+
+def params_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Pair]]:
+    """Return the params of these runs by run, by key. One query, two for keys that were not asked for lately."""
+    return _pairs(Param.objects.filter(run__in=run_ids).values_list("run_id", "key_id", "value"))
+
+
+def tags_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Pair]]:
+    """Return the tags of these runs by run, by key. One query, two for keys that were not asked for lately."""
+    return _pairs(RunTag.objects.filter(run__in=run_ids).values_list("run_id", "key_id", "value"))
+
+
+def datasets_by_run(*, run_ids: Sequence[int]) -> dict[int, list[DatasetLogged]]:
+    """Return the datasets that each of these runs used, as they were logged. One query."""
+    datasets: defaultdict[int, list[DatasetLogged]] = defaultdict(list)
+    for given in DatasetInput.objects.filter(run__in=run_ids).select_related("dataset").order_by("pk"):
+        datasets[given.run_id].append(
+            DatasetLogged(
+                name=given.dataset.name,
+                digest=given.dataset.digest,
+                source_type=given.dataset.source_type,
+                source=given.dataset.source,
+                schema=given.dataset.schema,
+                profile=given.dataset.profile,
+                tags=tuple(Pair(tag["key"], tag["value"]) for tag in given.tags),
+            )
+        )
+    return datasets
+
+
+def names_by_key(key_ids: Collection[int]) -> dict[int, str]:
+    """Return the names that these numbers of keys stand for. One query; none for those that were asked for lately."""
+    known = {pk: name for pk in key_ids if (name := _names.get(pk)) is not None}
+    new = [pk for pk in key_ids if pk not in known]
+    if not new:
+        return known
+    found = dict(Key.objects.filter(pk__in=new).values_list("pk", "name"))
+
+    def remember() -> None:
+        for pk, name in found.items():
+            _names.put(pk, name)
+
+    transaction.on_commit(remember, robust=True)  # what a transaction that is rolled back has made never was
+    return known | found
 
 
 def search_runs(
@@ -223,6 +258,7 @@ def search_runs(
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
     page_token: str = "",
     max_results: int,
+    now: datetime | None = None,
 ) -> Page[RunRow]:
     """Return runs as ``search_run_heads`` does, with their params, tags and datasets. Three queries more."""
     page = search_run_heads(
@@ -233,6 +269,7 @@ def search_runs(
         lifecycle=lifecycle,
         page_token=page_token,
         max_results=max_results,
+        now=now,
     )
     return Page(run_rows(page.rows), page.next_token)
 
@@ -246,15 +283,18 @@ def search_run_heads(
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
     page_token: str = "",
     max_results: int,
+    now: datetime | None = None,
 ) -> Page[RunHead]:
     """Return runs of these experiments (those that exist), newest first unless ordered otherwise.
+
+    ``now`` is what ages in the filter count from; without it they are refused.
 
     Two queries, one for each comparison until one leaves few runs, and one to three for the page. Costs the page where
     an index has the order (start time, a metric, param or tag), the matching runs where none has.
 
     :raises FilterError: if the filter or the order does not parse.
     """
-    tree = parse_filter(filter_text, RUNS)
+    tree = parse_filter(filter_text, RUNS, now=now)
     keys = parse_order_by(order_by, RUNS)
     experiments = list_experiment_pks(workspace=workspace, experiment_ids=experiment_ids)
     if not experiments:
@@ -274,12 +314,13 @@ def count_runs(
     experiment_ids: Sequence[str],
     filter_text: str = "",
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
+    now: datetime | None = None,
 ) -> int:
     """Count the runs that ``search_runs`` would walk. Three queries, and what ``search_run_heads`` asks of indexes.
 
     :raises FilterError: if the filter does not parse.
     """
-    tree = parse_filter(filter_text, RUNS)
+    tree = parse_filter(filter_text, RUNS, now=now)
     experiments = list_experiment_pks(workspace=workspace, experiment_ids=experiment_ids)
     found = _in_lifecycle(Run.objects.all(), lifecycle)
     if tree:
@@ -319,16 +360,22 @@ def _in_lifecycle(found: QuerySet[Stored], lifecycle: Lifecycle) -> QuerySet[Sto
     return found.filter(deleted_at__isnull=lifecycle is Lifecycle.ACTIVE)
 
 
-def _pairs(rows: Iterable[tuple[int, str, str]]) -> dict[int, tuple[Pair, ...]]:
+def _pairs(rows: Iterable[tuple[int, int, str]]) -> dict[int, list[Pair]]:
+    found = list(rows)
+    names = names_by_key({key_id for _, key_id, _ in found})
     by_run: defaultdict[int, list[Pair]] = defaultdict(list)
-    for run_id, key, value in rows:
-        by_run[run_id].append(Pair(key, value))
-    return {run_id: tuple(sorted(pairs, key=lambda pair: pair.key)) for run_id, pairs in by_run.items()}
+    for run_id, key_id, value in found:
+        by_run[run_id].append(Pair(names[key_id], value))
+    for pairs in by_run.values():
+        pairs.sort(key=_by_key)
+    return by_run
 
 
 def _experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
     tags = ExperimentTag.objects.filter(experiment__in=[e.pk for e in experiments])
-    by_experiment = _pairs(tags.values_list("experiment_id", "key", "value"))
+    by_experiment: defaultdict[int, list[Pair]] = defaultdict(list)
+    for experiment_id, key, value in sorted(tags.values_list("experiment_id", "key", "value")):
+        by_experiment[experiment_id].append(Pair(key, value))
     return [
         ExperimentRow(
             pk=experiment.pk,
@@ -337,7 +384,7 @@ def _experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
             updated_at=experiment.updated_at,
             is_deleted=experiment.deleted_at is not None,
             is_default=experiment.is_default,
-            tags=by_experiment.get(experiment.pk, ()),
+            tags=tuple(by_experiment.get(experiment.pk, ())),
         )
         for experiment in experiments
     ]

@@ -32,7 +32,10 @@ class RunStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
 
 
 class KeyKind(IntEnum):
@@ -86,15 +89,24 @@ class RunHead(msgspec.Struct, frozen=True, gc=False):  # a thousand a page: ten 
 
 
 @dataclass(frozen=True, slots=True)
+class RunDocumentMade:
+    """A run's document, and the version of the run that it was made of, or of a later one."""
+
+    run_id: int
+    version: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """How a run or an experiment stands. ``deletion_uid``: what removes it, or what it is in, for good; "": nothing."""
 
     is_active: bool
     deletion_uid: str
+    has_ended: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True, gc=False):  # tens of thousands a page
     """A key and its value: of a param or a tag."""
 
     key: str
