@@ -12,7 +12,7 @@ from tracking.registry.models import (
     RunModelInput,
     RunModelOutput,
 )
-from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
 from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "ResourceGroup",
     "RoleAssignment",
     "Run",
+    "RunDocument",
     "RunModelInput",
     "RunModelOutput",
     "RunTag",

@@ -18,6 +18,7 @@ from tracking.metrics.types import (
     MAX_BATCH_TAGS,
     Metric,
 )
+from tracking.runs.documents import forget_documents
 from tracking.runs.models import Run
 from tracking.runs.rules import check_key
 from tracking.runs.services import hold_active_run, intern_keys, store_params, store_tags
@@ -67,6 +68,7 @@ def purge_points(*, run: Run, limit: int) -> int:
         rows.filter(pk__in=some).delete()
         removed += len(some)
     if removed < limit:
+        forget_documents(run_ids=[run.pk])
         MetricSeries.objects.filter(run=run).delete()
     return removed
 
@@ -169,9 +171,12 @@ def _changes(
     found: dict[int, store.SeriesChange] = {}
     for key_id, step, timestamp_ms, value in zip(key_ids, steps, timestamps_ms, values, strict=True):
         real = None if value != value else value  # NaN
+        is_finite = value - value == 0.0
         change = found.get(key_id)
         if change is None:
-            found[key_id] = store.SeriesChange(key_id, step, timestamp_ms, real, real, real, step, step, 1)
+            found[key_id] = store.SeriesChange(
+                key_id, step, timestamp_ms, real, real, real, step, step, 1, value if is_finite else 0.0, int(is_finite)
+            )
             continue
         if step >= change.latest_step and (step, timestamp_ms, real or 0.0) > (
             change.latest_step,
@@ -191,6 +196,9 @@ def _changes(
         elif step < change.first_step:
             change.first_step = step
         change.received += 1
+        if is_finite:
+            change.finite_sum += value
+            change.finite_count += 1
     return list(found.values())
 
 

@@ -198,7 +198,7 @@ def create_run(
 @one_change
 def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None, name: str) -> None:
     """Change what is given of an active run, in the row and in ``run``: status, end, name (empty: unchanged)."""
-    hold_active_run(run)
+    _hold_active(run)
     check_length(name, field="run_name", most=MAX_RUN_NAME)
     given = {"status": status, "ended_at": ended_at, "name": name}
     changed = {field: value for field, value in given.items() if value}
@@ -206,6 +206,7 @@ def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None,
         setattr(run, field, value)
     if changed:
         Run.objects.filter(pk=run.pk).update(**changed)
+        store.forget_documents([run.pk])  # after the run's own row, as all do who lock both
     if name:
         _write_tags(run, [Pair(RUN_NAME_TAG, name)])
 
@@ -249,14 +250,23 @@ def hold_run(run: RunIdentity) -> Hold:
 
 
 def hold_active_run(run: RunIdentity) -> None:
-    """Make sure that a run is active and stays so until the caller's transaction ends. One query.
+    """Make sure that a run stays active until the caller's transaction ends, which changes what it carries.
+
+    One query; one more for a run that has ended, whose document is true no longer.
 
     :raises InvalidParameterError: if it is deleted.
     :raises ConflictError: if it is being removed for good.
     :raises NotFoundError: if it is gone for good.
     """
-    if not hold_run(run).is_active:
-        raise _deleted_run(run)
+    if _hold_active(run).has_ended:
+        store.forget_documents([run.pk])
+
+
+def _hold_active(run: RunIdentity) -> Hold:
+    hold = hold_run(run)
+    if not hold.is_active:
+        raise InvalidParameterError(f"The run {run.uid} must be in the 'active' state. Current state is deleted.")
+    return hold
 
 
 def hold_experiment(experiment_id: int) -> Hold:
@@ -295,11 +305,6 @@ def purge_run(*, run: Run, by: User, now: datetime) -> None:
     """
     Run.objects.filter(pk=run.pk).delete()
     record(by=by, verb="run.purge", target=run.uid, at=now)
-
-
-def _deleted_run(run: RunIdentity) -> InvalidParameterError:
-    """Return MLflow's error about a change of a deleted run."""
-    return InvalidParameterError(f"The run {run.uid} must be in the 'active' state. Current state is deleted.")
 
 
 # ---- what a run carries --------------------------------------------------------------------------------------------

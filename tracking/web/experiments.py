@@ -186,7 +186,7 @@ def _search(
     filter_text = query.get("filter", "").strip()
     is_deleted = experiment.deleted_at is not None or query.get("show") == "deleted"
     lifecycle = Lifecycle.DELETED if is_deleted else Lifecycle.ACTIVE
-    ids = [str(experiment.pk)]
+    ids, now = [str(experiment.pk)], utc_now()
     try:
         page = search_runs(
             workspace=workspace,
@@ -196,8 +196,11 @@ def _search(
             lifecycle=lifecycle,
             page_token=query.get("page", ""),
             max_results=RUNS_PER_PAGE,
+            now=now,
         )
-        total = count_runs(workspace=workspace, experiment_ids=ids, filter_text=filter_text, lifecycle=lifecycle)
+        total = count_runs(
+            workspace=workspace, experiment_ids=ids, filter_text=filter_text, lifecycle=lifecycle, now=now
+        )
     except FilterError as error:
         return Page([], None), 0, FilterTrouble.of(error)
     except InvalidParameterError as error:
