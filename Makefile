@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS := -n 3 --dist loadfile
 
-.PHONY: run test check proof screenshots clean
+.PHONY: run test check proof screenshots translations clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py serve
@@ -29,6 +29,9 @@ check: $(VENV)/test.stamp
 
 screenshots: $(VENV)/test.stamp  # the README's pictures, made anew
 	$(BIN)/python -m tests.support.screenshots
+
+translations: $(VENV)/test.stamp  # the catalogues brought up to date; CONTRIBUTING.md says how
+	$(BIN)/python -m tests.support.translations
 
 clean:
 	rm -rf $(VENV)
