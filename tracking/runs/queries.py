@@ -437,3 +437,11 @@ def key_ids_by_name(*, experiment_ids: Iterable[int], kind: KeyKind, names: Sequ
     for name, pk in rows:
         found[name].append(pk)
     return found
+
+
+def values_by_uid(*, runs: Sequence[Run], kind: KeyKind, key: str) -> dict[str, str]:
+    """Return a param or tag of those of the runs that have it, by run uid. One query."""
+    model = Param if kind is KeyKind.PARAM else RunTag
+    uids = {run.pk: run.uid for run in runs}
+    rows = model.objects.filter(run__in=list(uids), key__kind=kind, key__name=key).values_list("run_id", "value")
+    return {uids[run_id]: value for run_id, value in rows}
