@@ -12,6 +12,7 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.saved_views.models import SavedView
 from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
+    "SavedView",
     "SignInLink",
     "User",
     "Workspace",

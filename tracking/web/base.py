@@ -47,3 +47,12 @@ def workspace_page(
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
 
     return decorate
+
+
+def may(request: HttpRequest, workspace: "Workspace", need: Permission) -> bool:
+    """Tell whether the reader may do more than look at a workspace. No query: it was asked a moment ago."""
+    try:
+        access.require(credential=credential_of(request), workspace=workspace.name, need=need)
+    except PermissionDeniedError:
+        return False
+    return True
