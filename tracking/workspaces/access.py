@@ -1,10 +1,10 @@
 """The one door: load a workspace and prove that the asker may be there."""
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.core.memory import Memory
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import RoleAssignment, Workspace
-from tracking.workspaces.roles import PERMISSION_BY_ROLE
+from tracking.workspaces.roles import PERMISSION_BY_ROLE, PERMISSION_BY_SCOPE
 from tracking.workspaces.types import NAME_PATTERN, Permission, Role
 
 _granted: Memory[tuple[int, int | None, str], tuple[Workspace, Permission]] = Memory(size=10_000, life_s=1)
@@ -15,14 +15,23 @@ def require(*, credential: Credential, workspace: str, need: Permission) -> Work
 
     :raises NotFoundError: if it does not exist or the asker may not read it; both look the same.
     :raises PermissionDeniedError: if the asker may read it and may not do ``need``.
+    :raises ConflictError: for WRITE if it is being deleted. Owners may still manage it: a lock stops the deletion.
     """
     asked = (credential.user.pk, credential.workspace_id, workspace)
     known = _granted.recall(asked, lambda: _find(credential, workspace))
     if known is None:
         raise NotFoundError(f"Workspace {workspace!r} not found.")
     found, granted = known
+    if PERMISSION_BY_SCOPE[credential.scope] < need:
+        raise PermissionDeniedError(
+            f"The token has the scope {credential.scope.value}, which does not permit {need.name.lower()}."
+        )
     if granted < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
+    if need is Permission.WRITE and found.deletion_uid:
+        raise ConflictError(
+            f"Workspace {workspace!r} is being deleted (deletion {found.deletion_uid}); it takes no changes any more."
+        )
     return found
 
 

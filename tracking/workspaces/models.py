@@ -10,6 +10,7 @@ class ResourceGroup(models.Model):
 
     name = models.CharField(max_length=90, unique=True)
     created_at = models.DateTimeField()
+    deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "resource_group"
@@ -22,6 +23,7 @@ class Workspace(models.Model):
     name = models.CharField(max_length=63, unique=True)
     description = models.CharField(max_length=1000, blank=True)
     created_at = models.DateTimeField()
+    deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "workspace"

@@ -203,7 +203,7 @@ class TestChangeRuns:
 
         tagged = RunTag.objects.filter(key__name="keep", value="yes").values_list("run__name", flat=True)
         assert sorted(tagged) == ["run 1", "run 3", "run 5"]
-        assert AuditEvent.objects.filter(verb="runs.tag").count() == 1
+        assert AuditEvent.objects.filter(verb="run.tag_many").count() == 1
 
     def test_tags_again(self, change: Callable[..., str]) -> None:
         for value in ("one", "two"):
