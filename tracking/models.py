@@ -13,6 +13,7 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
+from tracking.saved_views.models import SavedView
 from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
+    "SavedView",
     "Session",
     "SignInLink",
     "User",
