@@ -12,7 +12,7 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
-from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
     "AccessToken",
@@ -21,7 +21,9 @@ __all__ = [
     "DatasetInput",
     "Experiment",
     "ExperimentTag",
+    "FormerName",
     "Key",
+    "Lock",
     "LoggedModel",
     "LoggedModelMetric",
     "LoggedModelParam",
@@ -39,4 +41,5 @@ __all__ = [
     "SignInLink",
     "User",
     "Workspace",
+    "WorkspaceUsage",
 ]
