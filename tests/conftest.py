@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import django
 import hypothesis
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from portal.env import SETTINGS
 from tests.support.postgres import Cluster
@@ -86,6 +87,16 @@ def forgetful() -> None:
     from tracking.core.memory import Memory
 
     Memory.forget_all()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let tests that commit be cleaned up after: the audit log refuses SQLite's way of emptying a table."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER audit_event_is_not_deleted")
 
 
 @pytest.fixture

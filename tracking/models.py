@@ -1,6 +1,7 @@
 """Every table, brought together for Django; nothing else imports this module."""
 
 from tracking.audit.models import AuditEvent
+from tracking.cleanup.models import Deletion
 from tracking.identity.models import AccessToken, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
@@ -19,6 +20,7 @@ __all__ = [
     "AuditEvent",
     "Dataset",
     "DatasetInput",
+    "Deletion",
     "Experiment",
     "ExperimentTag",
     "FormerName",

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.store import ArtifactStore, open_store
-from tracking.artifacts.types import FileInfo, ObjectHead
+from tracking.artifacts.types import FileInfo, ObjectHead, StoredFile
 from tracking.core.errors import TrackingError
 from tracking.runs.models import Run
 from tracking.workspaces.models import Workspace
@@ -44,6 +44,11 @@ def run_folder(run: Run) -> ArtifactPath:
     return ArtifactPath((str(run.experiment_id), run.uid, "artifacts"))
 
 
+def run_home(*, experiment_id: int, uid: str) -> ArtifactPath:
+    """Return the address of all files of a run in its workspace."""
+    return ArtifactPath((str(experiment_id), uid))
+
+
 def run_artifact_uri(experiment_id: int, uid: str) -> str:
     """Return the URI that MLflow clients get; without a host, so that they keep to the tracking URI they have."""
     return f"{URI_SCHEME}{experiment_id}/{uid}/artifacts"
@@ -76,6 +81,13 @@ def read_file(
     folder = workspace_folder(workspace)
     with named_within(folder):
         return the_store().read(folder / path, start=start, end=end, etag=etag)
+
+
+def walk_files(*, workspace: Workspace, path: ArtifactPath) -> Iterator[StoredFile]:
+    """Yield every file at or below a path as it is found; the root stands for all the workspace has. No query."""
+    folder = workspace_folder(workspace)
+    with named_within(folder):
+        yield from the_store().walk(folder / path if path.parts else folder)
 
 
 def list_run_files(*, run: Run, path: str = "", after: str | None = None, limit: int = 1000) -> list[FileInfo]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import named_within, the_store, workspace_folder
-from tracking.artifacts.types import ObjectHead
+from tracking.artifacts.types import Cleared, ObjectHead
 from tracking.core.errors import InvalidParameterError
 from tracking.workspaces.models import Workspace
 
@@ -34,6 +34,13 @@ def delete_files(*, workspace: Workspace, path: ArtifactPath) -> int:
     folder = workspace_folder(workspace)
     with named_within(folder):
         return the_store().delete(folder / path)
+
+
+def clear_files(*, workspace: Workspace, path: ArtifactPath, limit: int) -> Cleared:
+    """Remove at most ``limit`` files at or below a path; the root stands for all the workspace has."""
+    folder = workspace_folder(workspace)
+    with named_within(folder):
+        return the_store().clear(folder / path if path.parts else folder, limit=limit)
 
 
 def sweep_partials(*, now: datetime) -> int:

@@ -20,6 +20,24 @@ class FileInfo:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """A file somewhere below a directory; ``path`` is relative to that, and may hold names that no upload can have."""
+
+    path: str
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """What a removal took away, and whether there is nothing left."""
+
+    files: int
+    size_bytes: int
+    is_empty: bool
+
+
+@dataclass(frozen=True)
 class ObjectHead:
     """What is known about a stored file without reading it.
 

@@ -26,7 +26,7 @@ from tracking.registry.queries import find_models
 from tracking.registry.types import MODEL_NAME_FORBIDDEN, LoggedModelStatus, ModelMetric
 from tracking.runs.models import Experiment, Run
 from tracking.runs.rules import check_distinct, check_key, check_length
-from tracking.runs.services import check_active_experiment, check_active_run, log_datasets
+from tracking.runs.services import hold_active_experiment, hold_active_run, hold_experiment, hold_run, log_datasets
 from tracking.runs.types import DatasetLogged, Pair
 from tracking.workspaces.models import Workspace
 
@@ -43,7 +43,7 @@ def create_model(
     now: datetime,
 ) -> LoggedModel:
     """Create a logged model whose files are about to come; without a name the server invents one."""
-    check_active_experiment(experiment)
+    hold_active_experiment(experiment)
     bad = [sign for sign in MODEL_NAME_FORBIDDEN if sign in name]
     if bad:
         raise InvalidParameterError(
@@ -71,6 +71,7 @@ def create_model(
 @transaction.atomic
 def finish_model(*, model: LoggedModel, status: LoggedModelStatus, now: datetime) -> None:
     """Say whether a logged model's files have come."""
+    hold_model(model)
     model.status, model.updated_at = status, now
     model.save(update_fields=["status", "updated_at"])
 
@@ -78,6 +79,7 @@ def finish_model(*, model: LoggedModel, status: LoggedModelStatus, now: datetime
 @transaction.atomic
 def delete_model(*, model: LoggedModel, by: User, now: datetime) -> None:
     """Delete a logged model."""
+    hold_model(model)
     if LoggedModel.objects.filter(pk=model.pk, deleted_at=None).update(deleted_at=now, updated_at=now):
         record(by=by, verb="logged_model.delete", target=model.uid, at=now)
 
@@ -103,6 +105,7 @@ def log_model_params(*, model: LoggedModel, params: Sequence[Pair]) -> None:
 
     :raises InvalidParameterError: if one was logged with another value, or is given twice.
     """
+    hold_model(model)
     check_distinct(params, field="param")
     for number, param in enumerate(params):
         check_key(param.key, field=f"params[{number}].key")
@@ -123,6 +126,7 @@ def log_model_params(*, model: LoggedModel, params: Sequence[Pair]) -> None:
 @transaction.atomic
 def set_model_tags(*, model: LoggedModel, tags: Sequence[Pair], now: datetime) -> None:
     """Set tags of a logged model; the last of two equal keys wins."""
+    hold_model(model)
     for number, tag in enumerate(tags):
         check_key(tag.key, field=f"tags[{number}].key")
         check_length(tag.value, field=f"tags[{number}].value", most=8_000)
@@ -141,6 +145,7 @@ def delete_model_tag(*, model: LoggedModel, key: str, now: datetime) -> None:
 
     :raises NotFoundError: if it has no such tag.
     """
+    hold_model(model)
     if not LoggedModelTag.objects.filter(model=model, key=key).delete()[0]:
         raise NotFoundError(f"No tag with key {key!r} found for model with ID {model.uid!r}.")
     LoggedModel.objects.filter(pk=model.pk).update(updated_at=now)
@@ -165,7 +170,7 @@ def log_outputs(*, run: Run, models: Sequence[tuple[str, int]]) -> None:
 
     :raises NotFoundError: if the workspace has no such logged model.
     """
-    check_active_run(run)
+    hold_active_run(run)
     found = _existing_models(run.workspace, [uid for uid, _ in models])
     RunModelOutput.objects.bulk_create(
         (RunModelOutput(run=run, model=found[uid], step=step) for uid, step in dict(models).items()),
@@ -208,6 +213,19 @@ def log_batch_on_models(
         ):
             row.step, row.timestamp_ms, row.value = metric.step, metric.timestamp_ms, _stored(metric.value)
             row.save(update_fields=["step", "timestamp_ms", "value"])
+
+
+def hold_model(model: LoggedModel) -> None:
+    """Make sure that no removal of a logged model begins before the caller's transaction ends. One query.
+
+    It goes with the run that made it, or with its experiment if none did.
+
+    :raises ConflictError: if one has begun; names the deletion.
+    """
+    if model.source_run is None:
+        hold_experiment(model.experiment_id)
+    else:
+        hold_run(model.source_run)
 
 
 def _rank(step: int, timestamp_ms: int, value: float | None) -> tuple[int, int, float]:

@@ -16,7 +16,7 @@ from tracking.runs.types import (
 
 
 class Experiment(models.Model):
-    """A named series of runs. ``deleted_at`` set: deleted, and can be restored."""
+    """A named series of runs. ``deleted_at`` set: in the trash; ``deletion_uid`` set: being removed for good."""
 
     workspace = models.ForeignKey("tracking.Workspace", on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=MAX_EXPERIMENT_NAME)
@@ -24,6 +24,7 @@ class Experiment(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
+    deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "experiment"
@@ -61,7 +62,7 @@ class Key(models.Model):
 
 
 class Run(models.Model):
-    """One execution. ``deleted_at`` set: deleted, and can be restored."""
+    """One execution. ``deleted_at`` set: in the trash; ``deletion_uid`` set: being removed, or a part of it."""
 
     uid = models.CharField(max_length=32, unique=True)
     workspace = models.ForeignKey("tracking.Workspace", on_delete=models.PROTECT, related_name="+")
@@ -72,12 +73,14 @@ class Run(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
+    deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "run"
         indexes = [
             models.Index(F("experiment"), F("started_at").desc(), F("uid"), name="run_newest"),
             models.Index(name="run_running", fields=["workspace", "started_at"], condition=Q(status=RunStatus.RUNNING)),
+            models.Index(name="run_dying", fields=["deletion_uid"], condition=~Q(deletion_uid="")),
         ]
 
 

@@ -8,7 +8,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from tracking.audit.services import record
-from tracking.core.errors import AlreadyExistsError, InvalidParameterError, InvalidStateError, NotFoundError
+from tracking.core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidParameterError,
+    InvalidStateError,
+    NotFoundError,
+)
 from tracking.core.ids import new_run_name, new_run_uid
 from tracking.core.memory import Memory
 from tracking.identity.models import User
@@ -24,12 +30,14 @@ from tracking.runs.types import (
     MAX_RUN_TAG_VALUE,
     RUN_NAME_TAG,
     DatasetLogged,
+    Hold,
     KeyKind,
     Pair,
     RunIdentity,
     RunStatus,
 )
 from tracking.workspaces.models import Workspace
+from tracking.workspaces.services import hold_workspace
 
 _keys: Memory[tuple[int, KeyKind, str], int] = Memory(size=100_000)
 
@@ -52,6 +60,7 @@ def create_experiment(
     """
     _check_experiment_name(name)
     _check_experiment_tags(tags)
+    hold_workspace(workspace)
     experiment = Experiment(workspace=workspace, name=name, is_default=is_default, created_at=now, updated_at=now)
     _save_named(experiment)
     ExperimentTag.objects.bulk_create(ExperimentTag(experiment=experiment, key=t.key, value=t.value) for t in tags)
@@ -72,7 +81,7 @@ def rename_experiment(*, experiment: Experiment, name: str, by: User, now: datet
     :raises AlreadyExistsError: if the name is taken.
     """
     _check_experiment_name(name)
-    if experiment.deleted_at is not None:
+    if not hold_experiment(experiment.pk).is_active:
         raise InvalidStateError("Cannot rename a non-active experiment.")
     experiment.name, experiment.updated_at = name, now
     _save_named(experiment)
@@ -84,7 +93,9 @@ def delete_experiment(*, experiment: Experiment, by: User, now: datetime) -> Non
     """Delete an experiment and all its runs; both can be restored.
 
     :raises NotFoundError: if it is deleted already.
+    :raises ConflictError: if it is being removed for good.
     """
+    hold_experiment(experiment.pk)
     if not Experiment.objects.filter(pk=experiment.pk, deleted_at=None).update(deleted_at=now, updated_at=now):
         raise NotFoundError(f"No active Experiment with id={experiment.pk} exists")
     Run.objects.filter(experiment=experiment, deleted_at=None).update(deleted_at=now)
@@ -96,7 +107,9 @@ def restore_experiment(*, experiment: Experiment, by: User, now: datetime) -> No
     """Restore an experiment and all its runs, also those that were deleted one by one before (as MLflow does).
 
     :raises NotFoundError: if it is active.
+    :raises ConflictError: if it is being removed for good.
     """
+    hold_experiment(experiment.pk)
     if not Experiment.objects.filter(pk=experiment.pk, deleted_at__isnull=False).update(
         deleted_at=None, updated_at=now
     ):
@@ -123,7 +136,7 @@ def purge_experiment(*, experiment: Experiment, by: User, now: datetime) -> None
 @transaction.atomic
 def set_experiment_tag(*, experiment: Experiment, tag: Pair, now: datetime) -> None:
     """Set a tag of an active experiment."""
-    check_active_experiment(experiment)
+    hold_active_experiment(experiment)
     _check_experiment_tags([tag])
     ExperimentTag.objects.update_or_create(experiment=experiment, key=tag.key, defaults={"value": tag.value})
     Experiment.objects.filter(pk=experiment.pk).update(updated_at=now)
@@ -135,7 +148,7 @@ def delete_experiment_tag(*, experiment: Experiment, key: str, now: datetime) ->
 
     :raises NotFoundError: if it has no such tag.
     """
-    check_active_experiment(experiment)
+    hold_active_experiment(experiment)
     if not ExperimentTag.objects.filter(experiment=experiment, key=key).delete()[0]:
         raise NotFoundError(f"No tag with name: {key} in experiment with id {experiment.pk}")
     Experiment.objects.filter(pk=experiment.pk).update(updated_at=now)
@@ -150,7 +163,7 @@ def create_run(*, experiment: Experiment, name: str, user_name: str, started_at:
 
     :raises InvalidParameterError: if both are given and differ.
     """
-    check_active_experiment(experiment)
+    hold_active_experiment(experiment)
     check_distinct(tags, field="tag")
     tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
     if name and tagged and name != tagged:
@@ -177,7 +190,7 @@ def create_run(*, experiment: Experiment, name: str, user_name: str, started_at:
 @transaction.atomic
 def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None, name: str) -> None:
     """Change what is given of an active run: status, end, name (empty: unchanged)."""
-    check_active_run(run)
+    hold_active_run(run)
     check_length(name, field="run_name", most=MAX_RUN_NAME)
     run.status = status or run.status
     run.ended_at = ended_at or run.ended_at
@@ -189,29 +202,79 @@ def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None,
 
 @transaction.atomic
 def delete_run(*, run: Run, by: User, now: datetime) -> None:
-    """Delete a run; it can be restored. Deleting a deleted one changes nothing."""
+    """Delete a run; it can be restored. Deleting a deleted one changes nothing.
+
+    :raises ConflictError: if it is being removed for good.
+    """
+    hold_run(run)
     if Run.objects.filter(pk=run.pk, deleted_at=None).update(deleted_at=now):
         record(by=by, verb="run.delete", target=run.uid, at=now)
 
 
 @transaction.atomic
 def restore_run(*, run: Run, by: User, now: datetime) -> None:
-    """Restore a deleted run. Restoring an active one changes nothing."""
+    """Restore a deleted run. Restoring an active one changes nothing.
+
+    :raises ConflictError: if it is being removed for good.
+    """
+    hold_run(run)
     if Run.objects.filter(pk=run.pk, deleted_at__isnull=False).update(deleted_at=None):
         record(by=by, verb="run.restore", target=run.uid, at=now)
+
+
+def hold_run(run: RunIdentity) -> Hold:
+    """Make sure that nothing removes a run until the caller's transaction ends; return how it stands. One query.
+
+    :raises ConflictError: if something does; names the deletion.
+    :raises NotFoundError: if it is gone for good.
+    """
+    hold = store.hold_run(run)
+    if hold is None:
+        raise NotFoundError(f"Run with id={run.uid} not found")
+    if hold.deletion_uid:
+        raise ConflictError(
+            f"Run {run.uid} is being deleted (deletion {hold.deletion_uid}); it takes no changes any more."
+        )
+    return hold
 
 
 def hold_active_run(run: RunIdentity) -> None:
     """Make sure that a run is active and stays so until the caller's transaction ends. One query.
 
     :raises InvalidParameterError: if it is deleted.
+    :raises ConflictError: if it is being removed for good.
     :raises NotFoundError: if it is gone for good.
     """
-    is_active = store.hold_run(run)
-    if is_active is None:
-        raise NotFoundError(f"Run with id={run.uid} not found")
-    if not is_active:
+    if not hold_run(run).is_active:
         raise _deleted_run(run)
+
+
+def hold_experiment(experiment_id: int) -> Hold:
+    """Make sure that no removal of an experiment begins before the caller's transaction ends. One query.
+
+    :raises ConflictError: if one has begun; names the deletion.
+    :raises NotFoundError: if it is gone for good.
+    """
+    hold = store.hold_experiment(experiment_id)
+    if hold is None:
+        raise NotFoundError(f"No Experiment with id={experiment_id} exists")
+    if hold.deletion_uid:
+        raise ConflictError(
+            f"Experiment {experiment_id} is being deleted (deletion {hold.deletion_uid}); it takes no changes any more."
+        )
+    return hold
+
+
+def hold_active_experiment(experiment: Experiment) -> None:
+    """Make sure that an experiment is active and that no removal of it begins before the transaction ends. One query.
+
+    :raises InvalidParameterError: with MLflow's words, if it is deleted.
+    :raises ConflictError: if it is being removed for good.
+    """
+    if not hold_experiment(experiment.pk).is_active:
+        raise InvalidParameterError(
+            f"The experiment {experiment.pk} must be in the 'active' state. Current state is deleted."
+        )
 
 
 @transaction.atomic
@@ -222,15 +285,6 @@ def purge_run(*, run: Run, by: User, now: datetime) -> None:
     """
     Run.objects.filter(pk=run.pk).delete()
     record(by=by, verb="run.purge", target=run.uid, at=now)
-
-
-def check_active_run(run: Run) -> None:
-    """Refuse a change of a deleted run.
-
-    :raises InvalidParameterError: with MLflow's words.
-    """
-    if run.deleted_at is not None:
-        raise _deleted_run(run)
 
 
 def _deleted_run(run: RunIdentity) -> InvalidParameterError:
@@ -328,8 +382,8 @@ def append_to_tag(*, run: Run, key: str, item: object) -> None:
 
     :raises InvalidParameterError: if it is, or the tag holds something else.
     """
-    locked = Run.objects.select_for_update().get(pk=run.pk)
-    check_active_run(locked)
+    Run.objects.select_for_update().get(pk=run.pk)
+    hold_active_run(run)
     held = RunTag.objects.filter(run=run, key__name=key).values_list("value", flat=True).first()
     try:
         items = json.loads(held or "[]")
@@ -348,15 +402,15 @@ def delete_tag(*, run: Run, key: str) -> None:
 
     :raises NotFoundError: if it has no such tag.
     """
-    check_active_run(run)
+    hold_active_run(run)
     if not RunTag.objects.filter(run=run, key__name=key).delete()[0]:
         raise NotFoundError(f"No tag with name: {key} in run with id {run.uid}")
 
 
 @transaction.atomic
 def log_datasets(*, run: Run, datasets: Sequence[DatasetLogged]) -> None:
-    """Note which datasets a run uses; the same one again changes nothing. Three queries."""
-    check_active_run(run)
+    """Note which datasets a run uses; the same one again changes nothing. Four queries."""
+    hold_active_run(run)
     for number, given in enumerate(datasets):
         _check_dataset(given, number)
     if not datasets:
@@ -414,17 +468,6 @@ def _check_experiment_tags(tags: Sequence[Pair]) -> None:
     for number, tag in enumerate(tags):
         check_key(tag.key, field=f"tags[{number}].name")
         check_length(tag.value, field=f"tags[{number}].value", most=MAX_EXPERIMENT_TAG_VALUE)
-
-
-def check_active_experiment(experiment: Experiment) -> None:
-    """Refuse a change of a deleted experiment.
-
-    :raises InvalidParameterError: with MLflow's words.
-    """
-    if experiment.deleted_at is not None:
-        raise InvalidParameterError(
-            f"The experiment {experiment.pk} must be in the 'active' state. Current state is deleted."
-        )
 
 
 def _check_dataset(given: DatasetLogged, number: int) -> None:

@@ -4,16 +4,45 @@ from collections.abc import Mapping
 
 from django.db import connection
 
-from tracking.runs.types import RunIdentity
+from tracking.runs.types import Hold, RunIdentity
+from tracking.workspaces.store import PASS_GATE
+
+HOLD_RUN = """
+    SELECT run.deleted_at IS NULL,
+        coalesce(nullif(workspace.deletion_uid, ''), nullif(experiment.deletion_uid, ''), run.deletion_uid)
+    FROM run
+    JOIN experiment ON experiment.id = run.experiment_id
+    JOIN workspace ON workspace.id = run.workspace_id
+    WHERE run.id = %s"""
+HOLD_EXPERIMENT = """
+    SELECT experiment.deleted_at IS NULL, coalesce(nullif(workspace.deletion_uid, ''), experiment.deletion_uid)
+    FROM experiment
+    JOIN workspace ON workspace.id = experiment.workspace_id
+    WHERE experiment.id = %s"""
 
 
-def hold_run(run: RunIdentity) -> bool | None:
-    """Return whether a run is active, and keep it so until the transaction ends; None: there is no such run."""
-    lock = "" if connection.vendor == "sqlite" else " FOR SHARE"  # SQLite has one writer at a time anyway
+def hold_run(run: RunIdentity) -> Hold | None:
+    """Return how a run stands, and keep it so until the transaction ends; None: there is no such run. One round trip.
+
+    Statements that go together see the database each at its own moment: the second one looks after the gate was passed.
+    """
+    return _hold(f"{HOLD_RUN} FOR SHARE OF run" if connection.vendor != "sqlite" else HOLD_RUN, run.pk)
+
+
+def hold_experiment(pk: int) -> Hold | None:
+    """Return how an experiment stands; no deletion of it begins until the transaction ends. One round trip.
+
+    Nothing is locked, because those who ask change the row afterwards: two of them would wait for each other for ever.
+    """
+    return _hold(HOLD_EXPERIMENT, pk)
+
+
+def _hold(statement: str, pk: int) -> Hold | None:
+    gate = "" if connection.vendor == "sqlite" else f"{PASS_GATE};"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT deleted_at IS NULL FROM run WHERE id = %s{lock}", [run.pk])  # noqa: S608
+        cursor.execute(gate + statement, [pk])
         row = cursor.fetchone()
-    return None if row is None else bool(row[0])
+    return None if row is None else Hold(is_active=bool(row[0]), deletion_uid=row[1])
 
 
 def add_params(run: RunIdentity, values: Mapping[int, str]) -> dict[int, str]:

@@ -70,6 +70,14 @@ class RunRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """How a run or an experiment stands. ``deletion_uid``: what removes it, or what it is in, for good; "": nothing."""
+
+    is_active: bool
+    deletion_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A key and its value: of a param or a tag."""
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.core.memory import Memory
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import FormerName, ResourceGroup, RoleAssignment, Workspace
 from tracking.workspaces.queries import list_locks
-from tracking.workspaces.roles import PERMISSION_BY_ROLE
+from tracking.workspaces.roles import PERMISSION_BY_ROLE, PERMISSION_BY_SCOPE
 from tracking.workspaces.types import NAME_PATTERN, LockLevel, LockRow, Permission, Role
 
 
@@ -30,13 +30,20 @@ def require(*, credential: Credential, workspace: str, need: Permission, despite
     :param despite_lock: whether a ReadOnly lock is no hindrance: to who changes locks and members.
     :raises NotFoundError: if it does not exist or the asker may not read it; both look the same.
     :raises PermissionDeniedError: if the asker may read it and may not do ``need``, or a ReadOnly lock forbids it.
+    :raises ConflictError: for WRITE if it is being deleted. Owners may still manage it: a lock stops the deletion.
     """
     asked = (credential.user.pk, credential.workspace_id, workspace)
     known = _granted.recall(asked, lambda: _find(credential, workspace))
     if known is None:
         raise NotFoundError(f"Workspace {workspace!r} not found.")
+    _check_scope(credential, need)
     if known.permission < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
+    if need is Permission.WRITE and known.workspace.deletion_uid:
+        raise ConflictError(
+            f"Workspace {workspace!r} is being deleted (deletion {known.workspace.deletion_uid}); it takes no changes "
+            "any more."
+        )
     if need > Permission.READ and not despite_lock:
         _check_lock(known.read_only)
     return known.workspace
@@ -53,6 +60,7 @@ def require_group(*, credential: Credential, group: str, need: Permission, despi
     granted = None if found is None else _highest(_roles(credential), group_id=found.pk)
     if found is None or granted is None:
         raise NotFoundError(f"Resource group {group!r} not found.")
+    _check_scope(credential, need)
     if granted < need:
         raise PermissionDeniedError(f"Your role in resource group {group!r} does not permit {need.name.lower()}.")
     if need > Permission.READ and not despite_lock:
@@ -65,6 +73,7 @@ def require_server(*, credential: Credential, need: Permission) -> None:
 
     :raises PermissionDeniedError: if not, or if the credential is for one workspace.
     """
+    _check_scope(credential, need)
     granted = _highest(_roles(credential)) if credential.workspace_id is None else None
     if granted is None or granted < need:
         raise PermissionDeniedError(f"Your role on this server does not permit {need.name.lower()}.")
@@ -104,6 +113,13 @@ def _highest(
         ),
         default=None,
     )
+
+
+def _check_scope(credential: Credential, need: Permission) -> None:
+    if PERMISSION_BY_SCOPE[credential.scope] < need:
+        raise PermissionDeniedError(
+            f"The token has the scope {credential.scope.value}, which does not permit {need.name.lower()}."
+        )
 
 
 def _read_only(locks: Iterable[LockRow]) -> LockRow | None:

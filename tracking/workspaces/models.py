@@ -12,6 +12,7 @@ class ResourceGroup(models.Model):
     description = models.CharField(max_length=1000, blank=True)
     tags = models.JSONField(default=dict)
     created_at = models.DateTimeField()
+    deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "resource_group"
@@ -27,6 +28,7 @@ class Workspace(models.Model):
     created_at = models.DateTimeField()
     quota_bytes = models.BigIntegerField(null=True)
     quota_runs = models.BigIntegerField(null=True)
+    deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "workspace"

@@ -5,9 +5,9 @@ from datetime import datetime
 from django.db import transaction
 
 from tracking.audit.services import record
-from tracking.core.errors import AlreadyExistsError, InvalidParameterError
+from tracking.core.errors import AlreadyExistsError, ConflictError, InvalidParameterError, NotFoundError
 from tracking.identity.models import User
-from tracking.workspaces import access
+from tracking.workspaces import access, store
 from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
 from tracking.workspaces.types import NAME_PATTERN, RESERVED_NAMES, Role
 
@@ -35,6 +35,7 @@ def create_workspace(
     :raises AlreadyExistsError: if the name is taken on this server.
     """
     _check_name("Workspace", name)
+    hold_group(group)
     workspace, is_new = Workspace.objects.get_or_create(
         name=name, defaults={"group": group, "description": description, "created_at": now}
     )
@@ -59,6 +60,31 @@ def assign_role(
     transaction.on_commit(access.forget)
     scope = f"workspace {workspace.name}" if workspace else f"group {group.name}" if group else "server"
     record(by=by, verb="role.assign", target=f"{user.get_username()} {role} on {scope}", at=now)
+
+
+def hold_workspace(workspace: Workspace) -> None:
+    """Make sure that no removal of a workspace begins before the caller's transaction ends. One query.
+
+    :raises ConflictError: if one has begun; names the deletion.
+    :raises NotFoundError: if it is gone.
+    """
+    _refuse_dying(f"Workspace {workspace.name!r}", store.deletion_of_workspace(workspace.pk))
+
+
+def hold_group(group: ResourceGroup) -> None:
+    """Make sure that no removal of a resource group begins before the caller's transaction ends. One query.
+
+    :raises ConflictError: if one has begun; names the deletion.
+    :raises NotFoundError: if it is gone.
+    """
+    _refuse_dying(f"Resource group {group.name!r}", store.deletion_of_group(group.pk))
+
+
+def _refuse_dying(what: str, deletion_uid: str | None) -> None:
+    if deletion_uid is None:
+        raise NotFoundError(f"{what} not found.")
+    if deletion_uid:
+        raise ConflictError(f"{what} is being deleted (deletion {deletion_uid}); it takes no changes any more.")
 
 
 def _check_name(what: str, name: str) -> None:

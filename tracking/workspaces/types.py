@@ -72,13 +72,17 @@ class LockRow:
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """A resource group as its readers see it; ``my_role`` is the asker's, inherited or not."""
+    """A resource group as its readers see it; ``my_role`` is the asker's, inherited or not.
+
+    ``deletion_uid``: the deletion that is removing it; empty: none.
+    """
 
     name: str
     description: str
     tags: Mapping[str, str]
     created_at: datetime
     workspaces: tuple[str, ...]
+    deletion_uid: str
     locks: tuple[LockRow, ...]
     my_role: Role
 
@@ -93,6 +97,7 @@ class WorkspaceRow:
     description: str
     tags: Mapping[str, str]
     created_at: datetime
+    deletion_uid: str
     locks: tuple[LockRow, ...]
     quota_bytes: int | None
     quota_runs: int | None

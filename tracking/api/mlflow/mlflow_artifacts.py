@@ -1,6 +1,7 @@
 """``mlflow-artifacts/…``: files through the server, addressed ``<experiment>/<run>/artifacts/…`` in a workspace."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -12,11 +13,12 @@ from tracking.artifacts import queries, services
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.store import guess_content_type, parse_range
 from tracking.artifacts.types import RangeNotSatisfiableError
-from tracking.core.errors import InvalidParameterError, NotFoundError, NotImplementedHereError
+from tracking.core.errors import ConflictError, InvalidParameterError, NotFoundError, NotImplementedHereError
 from tracking.core.json import Request
 from tracking.registry.queries import get_model
+from tracking.registry.services import hold_model
 from tracking.runs.queries import get_experiment, get_run
-from tracking.runs.services import check_active_run
+from tracking.runs.services import hold_active_run
 
 CHUNK_BYTES = 1024 * 1024
 MAX_ENTRIES = 100_000
@@ -74,15 +76,23 @@ def download(call: Call, path: str) -> HttpResponseBase:
 
 @endpoint(None)
 def upload(call: Call, path: str) -> object:
-    """Store the body as a file: whole, or not at all."""
+    """Store the body as a file: whole, or not at all.
+
+    Where its run began to be removed for good meanwhile, the file may have come too late for that and is removed here.
+    """
     if path.endswith("/"):
         raise InvalidParameterError("Artifact path must include a filename, not end with a slash.")
     asked = ArtifactPath.parse(path)
-    _authorise_write(call, asked)
+    check = _authorise_write(call, asked)
     size_bytes = _body_size(call.request)
     services.put_file(
         workspace=call.workspace, path=asked, chunks=_chunks(call.request, size_bytes), size_bytes=size_bytes
     )
+    try:
+        check()
+    except (ConflictError, NotFoundError):
+        services.delete_files(workspace=call.workspace, path=asked)
+        raise
     return HttpResponse()
 
 
@@ -135,16 +145,19 @@ def _chunks(request: HttpRequest, size_bytes: int | None) -> Iterator[bytes]:
         yield chunk
 
 
-def _authorise_write(call: Call, path: ArtifactPath) -> None:
-    """Prove that a path lies in the artifacts of an active run or of a logged model of the workspace."""
+def _authorise_write(call: Call, path: ArtifactPath) -> Callable[[], None]:
+    """Prove that a path lies in the artifacts of an active run or of a logged model; return what proves it again."""
     parts = path.parts
+    check: Callable[[], None]
     if len(parts) >= 3 and parts[2] == "artifacts":
         run = get_run(workspace=call.workspace, uid=parts[1])
-        owner = run.experiment_id
-        check_active_run(run)
+        owner, check = run.experiment_id, partial(hold_active_run, run)
     elif len(parts) >= 4 and parts[1] == "models" and parts[3] == "artifacts":
-        owner = get_model(workspace=call.workspace, uid=parts[2]).experiment_id
+        model = get_model(workspace=call.workspace, uid=parts[2])
+        owner, check = model.experiment_id, partial(hold_model, model)
     else:
         raise NotFoundError(f"No run or logged model has its artifacts at {str(path)!r}.")
     if parts[0] != str(owner):
         raise NotFoundError(f"No run or logged model has its artifacts at {str(path)!r}.")
+    check()
+    return check

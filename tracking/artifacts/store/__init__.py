@@ -18,7 +18,7 @@ from tracking.artifacts.store.headers import guess_content_type, parse_range
 from tracking.artifacts.store.local import LocalStore
 from tracking.artifacts.store.objects import ObjectStore
 from tracking.artifacts.store.rules import CHUNK_BYTES, LIST_LIMIT
-from tracking.artifacts.types import FileInfo, ObjectHead
+from tracking.artifacts.types import Cleared, FileInfo, ObjectHead, StoredFile
 from tracking.core.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -93,6 +93,17 @@ class ArtifactStore(Protocol):
 
     def usage(self, path: ArtifactPath) -> tuple[int, int]:
         """Return the number of files at or below a path, and their bytes. Looks at every one of them."""
+
+    def walk(self, path: ArtifactPath) -> Iterator[StoredFile]:
+        """Yield every file at or below a path, in no order, as they are found; unfinished uploads are left out."""
+
+    def clear(self, path: ArtifactPath, *, limit: int) -> Cleared:
+        """Remove at most ``limit`` files at or below a path, and with the last of them the directories.
+
+        A tree of any size is removed by calls that each take a bounded time. What is put meanwhile may stay.
+
+        :raises InvalidParameterError: for the root.
+        """
 
     def sweep_partials(self, older_than: timedelta, now: datetime) -> int:
         """Remove unfinished uploads that nothing was written to for ``older_than``; return how many."""

@@ -26,7 +26,7 @@ from tracking.artifacts.store.rules import (
     require_file_path,
     require_visible,
 )
-from tracking.artifacts.types import FileInfo, ObjectHead
+from tracking.artifacts.types import Cleared, FileInfo, ObjectHead, StoredFile
 from tracking.core.errors import NotFoundError, UnavailableError
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
@@ -127,20 +127,38 @@ class LocalStore:
             return freed
 
     def usage(self, path: ArtifactPath) -> tuple[int, int]:
+        sizes = [file.size_bytes for file in self.walk(path)]
+        return (len(sizes), sum(sizes))
+
+    def walk(self, path: ArtifactPath) -> Iterator[StoredFile]:
         require_visible(path)
         with _disk_trouble(path):
             try:
                 fd = self._open_dir(path.parts)
             except FileNotFoundError:
-                return (0, 0)
+                return
             except _BlockedError:
-                try:
-                    return (1, self.head(path).size_bytes)
-                except NotFoundError:
-                    return (0, 0)
+                with suppress(NotFoundError):
+                    head = self.head(path)
+                    yield StoredFile(path="", size_bytes=head.size_bytes, modified_at=head.modified_at)
+                return
             with _closing(fd):
-                sizes = list(_file_sizes(fd, skip=PARTIAL_DIR if path.is_root else None))
-            return (len(sizes), sum(sizes))
+                yield from _walk(fd, skip=PARTIAL_DIR if path.is_root else None)
+
+    def clear(self, path: ArtifactPath, *, limit: int) -> Cleared:
+        require_file_path(path)
+        with _disk_trouble(path):
+            try:
+                parent_fd = self._open_dir(path.parts[:-1])
+            except (FileNotFoundError, _BlockedError):
+                return Cleared(0, 0, is_empty=True)
+            with _closing(parent_fd):
+                sizes: list[int] = []
+                is_empty = _clear(path.name, parent_fd, sizes, limit)
+                os.fsync(parent_fd)
+            if is_empty:
+                self._prune(path.parent)
+            return Cleared(len(sizes), sum(sizes), is_empty)
 
     def sweep_partials(self, older_than: timedelta, now: datetime) -> int:
         oldest = (now - older_than).timestamp()
@@ -320,18 +338,42 @@ def _remove(name: str, parent_fd: int) -> int:
     return freed
 
 
-def _file_sizes(fd: int, *, skip: str | None = None) -> Iterator[int]:
-    """Yield the size of every regular file in a directory and below, but for the entry ``skip``."""
+def _clear(name: str, parent_fd: int, sizes: list[int], limit: int) -> bool:
+    """Remove files of a tree until ``sizes``, where theirs are noted, holds ``limit``; tell whether all are gone."""
+    with suppress(FileNotFoundError):
+        info = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        if not stat.S_ISDIR(info.st_mode):
+            if len(sizes) >= limit:
+                return False
+            os.unlink(name, dir_fd=parent_fd)
+            sizes.append(info.st_size if stat.S_ISREG(info.st_mode) else 0)
+            return True
+        with _closing(os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)) as fd, os.scandir(fd) as entries:
+            if not all(_clear(entry.name, fd, sizes, limit) for entry in entries):
+                return False
+        try:
+            os.rmdir(name, dir_fd=parent_fd)
+        except OSError as error:
+            # Somebody has put a file there meanwhile: the next call finds it.
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            return False
+    return True
+
+
+def _walk(fd: int, *, above: str = "", skip: str | None = None) -> Iterator[StoredFile]:
+    """Yield every regular file in a directory and below, but for the entry ``skip``."""
     with os.scandir(fd) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
                 if entry.name == skip:
                     continue
                 if entry.is_file(follow_symlinks=False):
-                    yield entry.stat(follow_symlinks=False).st_size
+                    info = entry.stat(follow_symlinks=False)
+                    yield StoredFile(above + entry.name, info.st_size, datetime.fromtimestamp(info.st_mtime, UTC))
                 elif entry.is_dir(follow_symlinks=False):
                     with _closing(os.open(entry.name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=fd)) as child_fd:
-                        yield from _file_sizes(child_fd)
+                        yield from _walk(child_fd, above=f"{above}{entry.name}/")
 
 
 def _file_info(name: str, dir_fd: int) -> FileInfo | None:

@@ -22,7 +22,7 @@ from tracking.artifacts.store.rules import (
     require_file_path,
     require_visible,
 )
-from tracking.artifacts.types import FileInfo, ObjectHead
+from tracking.artifacts.types import Cleared, FileInfo, ObjectHead, StoredFile
 from tracking.core.errors import ConflictError, UnavailableError
 
 if TYPE_CHECKING:
@@ -118,14 +118,30 @@ class ObjectStore:
             return freed
 
     def usage(self, path: ArtifactPath) -> tuple[int, int]:
+        sizes = [file.size_bytes for file in self.walk(path)]
+        return (len(sizes), sum(sizes))
+
+    def walk(self, path: ArtifactPath) -> Iterator[StoredFile]:
         require_visible(path)
         with _service_trouble(path):
-            head = None if path.is_root else self._find(path)
-            files, size_bytes = (1, head.size_bytes) if head else (0, 0)
+            if not path.is_root and (head := self._find(path)):
+                yield StoredFile("", head.size_bytes, head.modified_at)
             for metas in obstore.list(self._bucket, prefix=str(path) or None, chunk_size=1000):
-                files += len(metas)
-                size_bytes += sum(meta["size"] for meta in metas)
-            return (files, size_bytes)
+                for meta in metas:
+                    yield StoredFile(_name_in(path, meta["path"]), meta["size"], meta["last_modified"])
+
+    def clear(self, path: ArtifactPath, *, limit: int) -> Cleared:
+        require_file_path(path)
+        with _service_trouble(path):
+            found = [(str(path), head.size_bytes)] if (head := self._find(path)) else []
+            for metas in obstore.list(self._bucket, prefix=str(path), chunk_size=min(limit + 1, 1000)):
+                found += [(meta["path"], meta["size"]) for meta in metas]
+                if len(found) > limit:
+                    break
+            some = found[:limit]
+            if some:
+                self._delete_keys([key for key, _ in some])
+            return Cleared(len(some), sum(size for _, size in some), is_empty=len(found) <= limit)
 
     def sweep_partials(self, older_than: timedelta, now: datetime) -> int:
         """Nothing to do: the parts of an unfinished upload are no objects (see the class)."""
