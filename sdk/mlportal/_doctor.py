@@ -103,8 +103,8 @@ def _why_silent(endpoint: str, proxy: str | None, error: httpx.TransportError) -
         return f"The proxy {_without_secret(proxy)} lets nothing through ({reason}). {beside}{_bypass(endpoint)}"
     if _caused_by(error, ssl.SSLError):
         return (
-            f"The certificate of {endpoint} is not trusted, or it speaks no TLS ({reason}). With a private authority set "
-            "SSL_CERT_FILE (and REQUESTS_CA_BUNDLE for mlflow); is it perhaps http:// and not https://?"
+            f"The certificate of {endpoint} is not trusted, or it speaks no TLS ({reason}). With a private "
+            "authority set SSL_CERT_FILE (and REQUESTS_CA_BUNDLE for mlflow); is it perhaps http:// and not https://?"
         )
     if isinstance(error, httpx.TimeoutException):
         return f"{endpoint} does not answer in time: a firewall swallows the requests, or the server is overloaded."
@@ -135,7 +135,8 @@ def _identify(endpoint: str, answer: httpx.Response, proxy: str | None) -> dict[
     if proxy is not None and (answer.status_code in (403, 407, 502, 503, 504) or _answers_without_proxy(endpoint)):
         raise _Failed(
             "proxy",
-            f"The proxy {_without_secret(proxy)} answers {answer.status_code} in the server's place. {_bypass(endpoint)}",
+            f"The proxy {_without_secret(proxy)} answers {answer.status_code} in the server's place. "
+            f"{_bypass(endpoint)}",
         )
     if answer.status_code in REDIRECTED:
         to = answer.headers.get("location", "elsewhere")

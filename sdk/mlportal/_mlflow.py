@@ -72,9 +72,9 @@ class MlflowApi:
         try:
             answer = self._get("experiments/get-by-name", {"experiment_name": name})
         except NotFoundError as error:
-            if error.code != "RESOURCE_DOES_NOT_EXIST" or "orkspace" in str(error):
-                raise
-            return None
+            if str(error).startswith("Could not find experiment"):
+                return None
+            raise  # the workspace is what was not found
         return experiment_row(answer["experiment"])
 
     def get_experiment(self, experiment_id: str) -> ExperimentRow:
