@@ -77,6 +77,7 @@ SETTINGS = (
     Setting("PORTAL_STATEMENT_TIMEOUT_S", "15", "Seconds after which a database statement is given up (503)."),
     Setting("PORTAL_LOCK_TIMEOUT_S", "20", "Seconds a write waits for the SQLite write lock before it answers 503."),
     Setting("PORTAL_SESSION_HOURS", "168", "Hours after which a signed-in person must sign in again."),
+    Setting("PORTAL_SESSION_IDLE_HOURS", "8", "Hours without a request after which they must."),
     Setting("PORTAL_LOG_FORMAT", "console", "console: lines for people. json: one JSON object a line."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
@@ -102,6 +103,7 @@ class Env:
     statement_timeout_s: int
     lock_timeout_s: int
     session_hours: int
+    session_idle_hours: int
     log_format: str
     log_level: str
 
@@ -147,6 +149,7 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         ),
         lock_timeout_s=_number("PORTAL_LOCK_TIMEOUT_S", get("PORTAL_LOCK_TIMEOUT_S"), least=1, most=600),
         session_hours=_number("PORTAL_SESSION_HOURS", get("PORTAL_SESSION_HOURS"), least=1, most=8760),
+        session_idle_hours=_number("PORTAL_SESSION_IDLE_HOURS", get("PORTAL_SESSION_IDLE_HOURS"), least=1, most=8760),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
         log_level=_choice("PORTAL_LOG_LEVEL", get("PORTAL_LOG_LEVEL").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
     )

@@ -26,7 +26,6 @@ log_config(style=ENV.log_format, level=ENV.log_level)
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
@@ -99,6 +98,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "web:sign_in"
 LOGIN_REDIRECT_URL = "web:home"
+SESSION_ENGINE = "tracking.web.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=ENV.session_hours).total_seconds())
 
 # ---- browser -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from tracking.audit.models import AuditEvent
 from tracking.cleanup.models import Deletion
-from tracking.identity.models import AccessToken, SignInLink, User
+from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
     LoggedModel,
@@ -17,10 +17,12 @@ from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssi
 
 __all__ = [
     "AccessToken",
+    "Attempts",
     "AuditEvent",
     "Dataset",
     "DatasetInput",
     "Deletion",
+    "DeviceLogin",
     "Experiment",
     "ExperimentTag",
     "FormerName",
@@ -40,6 +42,7 @@ __all__ = [
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
+    "Session",
     "SignInLink",
     "User",
     "Workspace",

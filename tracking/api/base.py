@@ -20,7 +20,7 @@ from tracking.audit.origin import note_token
 from tracking.core import errors, json
 from tracking.core.clock import utc_now
 from tracking.core.commits import GroupCommit
-from tracking.identity.queries import Credential, credential_by_token
+from tracking.identity.queries import Credential, count_unknown, credential_by_token
 from tracking.identity.services import note_use
 from tracking.workspaces import access
 from tracking.workspaces.types import DEFAULT_NAME, Permission
@@ -45,6 +45,7 @@ STATUS_AND_CODE: Mapping[type[errors.TrackingError], tuple[int, str]] = {
     errors.QuotaExceededError: (403, "QUOTA_EXCEEDED"),  # 429 and 507 would be tried again by the client
     errors.NotFoundError: (404, "RESOURCE_DOES_NOT_EXIST"),
     errors.ConflictError: (409, "RESOURCE_CONFLICT"),
+    errors.TooManyTriesError: (429, "REQUEST_LIMIT_EXCEEDED"),
     errors.TooLargeError: (413, "INVALID_PARAMETER_VALUE"),
     errors.NotImplementedHereError: (501, "NOT_IMPLEMENTED"),
     errors.UnavailableError: (503, "TEMPORARILY_UNAVAILABLE"),
@@ -90,7 +91,11 @@ class TokenAuthentication(BaseAuthentication):
     """A token: as the password of HTTP Basic (any user name), or as Bearer."""
 
     def authenticate(self, request: DrfRequest) -> "tuple[User, Credential]":
-        """Return who asks. :raises UnauthenticatedError: unless a valid token came with the request."""
+        """Return who asks.
+
+        :raises UnauthenticatedError: unless a valid token came with the request.
+        :raises TooManyTriesError: in its place, where too many that we never gave come from one address.
+        """
         scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "basic":
             try:
@@ -105,7 +110,11 @@ class TokenAuthentication(BaseAuthentication):
                 "MLFLOW_TRACKING_TOKEN. `manage.py tracking_uri` and the workspace's page in the portal make one."
             )
         now = utc_now()
-        credential = credential_by_token(text=token, now=now)
+        try:
+            credential = credential_by_token(text=token, now=now)
+        except errors.UnknownCredentialError:
+            count_unknown(address=request.META.get("REMOTE_ADDR", ""))
+            raise
         note_token(credential.token.token_id if credential.token else None)
         note_use(credential=credential, now=now)
         return credential.user, credential
@@ -188,13 +197,13 @@ def json_response(value: object, *, status: int = 200) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(value), content_type="application/json", status=status)
 
 
-def error_response(*, status: int, code: str, message: str) -> HttpResponse:
+def error_response(*, status: int, code: str, message: str, retry_after_s: int = RETRY_AFTER_S) -> HttpResponse:
     """Return an error as MLflow writes it."""
     response = json_response({"error_code": code, "message": message}, status=status)
     if status == 401:
         response["WWW-Authenticate"] = 'Basic realm="mlportal"'
     if status in (429, 503):
-        response["Retry-After"] = str(RETRY_AFTER_S)
+        response["Retry-After"] = str(retry_after_s)
     return response
 
 
@@ -202,7 +211,8 @@ def answer_exception(error: Exception, context: Mapping[str, object]) -> HttpRes
     """Answer what an endpoint raised; the way from a room's words to HTTP."""
     if isinstance(error, errors.TrackingError):
         status, code = next(answer for kind, answer in STATUS_AND_CODE.items() if isinstance(error, kind))
-        return error_response(status=status, code=code, message=str(error))
+        wait_s = error.retry_after_s if isinstance(error, errors.TooManyTriesError) else RETRY_AFTER_S
+        return error_response(status=status, code=code, message=str(error), retry_after_s=wait_s)
     if isinstance(error, MethodNotAllowed):
         return error_response(status=405, code="ENDPOINT_NOT_FOUND", message=str(error.detail))
     if isinstance(error, APIException):

@@ -79,6 +79,16 @@ def require_server(*, credential: Credential, need: Permission) -> None:
         raise PermissionDeniedError(f"Your role on this server does not permit {need.name.lower()}.")
 
 
+def require_person(*, credential: Credential, need: Permission) -> None:
+    """Prove that the asker may do ``need`` to what is their own, as far as the credential goes. No query.
+
+    :raises PermissionDeniedError: if the token's scope is too narrow, or it is for one workspace and more than reads.
+    """
+    _check_scope(credential, need)
+    if need > Permission.READ and credential.workspace_id is not None:
+        raise PermissionDeniedError("A tracking token is for logging; this takes an access token.")
+
+
 def forget() -> None:
     """Take a change of roles, locks or names into account at once in this process; others do within a second."""
     _granted.forget()

@@ -65,6 +65,17 @@ def list_roles(*, user: User) -> list[RoleRow]:
     ]
 
 
+def roles_by_person(*, people: Sequence[int]) -> dict[int, list[RoleRow]]:
+    """Return what each of these people was given, in the order of ``list_roles``. One query."""
+    assigned = RoleAssignment.objects.filter(user__in=people).order_by(
+        F("workspace__name").asc(nulls_first=True), F("group__name").asc(nulls_first=True)
+    )
+    roles: dict[int, list[RoleRow]] = {}
+    for user_id, role, *where in assigned.values_list("user_id", "role", "group__name", "workspace__name"):
+        roles.setdefault(user_id, []).append(RoleRow(Role(role), *where))
+    return roles
+
+
 def list_members(*, group: ResourceGroup | None = None, workspace: Workspace | None = None) -> list[MemberRow]:
     """Return who has a role on a workspace, a group, or the server (neither), its own and inherited, by name.
 

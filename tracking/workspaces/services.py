@@ -7,6 +7,8 @@ from django.db import transaction
 from tracking.audit.services import record
 from tracking.core.errors import AlreadyExistsError, ConflictError, InvalidParameterError, NotFoundError
 from tracking.identity.models import User
+from tracking.identity.services import create_user, issue_sign_in_link
+from tracking.identity.types import INVITATION_LIFE
 from tracking.workspaces import access, store
 from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
 from tracking.workspaces.types import NAME_PATTERN, RESERVED_NAMES, Role
@@ -60,6 +62,18 @@ def assign_role(
     transaction.on_commit(access.forget)
     scope = f"workspace {workspace.name}" if workspace else f"group {group.name}" if group else "server"
     record(by=by, verb="role.assign", target=f"{user.get_username()} {role} on {scope}", at=now)
+
+
+@transaction.atomic
+def invite(*, username: str, email: str = "", role: Role | None = None, by: User, now: datetime) -> tuple[User, str]:
+    """Create a person, with a role on the server if one is given; return them and the secret of their first link.
+
+    :raises InvalidParameterError: if the name or the address cannot be used.
+    """
+    user = create_user(username=username, email=email, by=by, now=now)
+    if role is not None:
+        assign_role(user=user, role=role, by=by, now=now)
+    return user, issue_sign_in_link(user=user, life=INVITATION_LIFE, by=by, now=now)
 
 
 def hold_workspace(workspace: Workspace) -> None:

@@ -50,7 +50,7 @@ class Place(StrEnum):
     """What a route is about, and so where the asker needs a role."""
 
     OPEN = "open"  # nothing: anybody may ask
-    PERSON = "person"  # the asker: anybody with a valid credential may
+    PERSON = "person"  # the asker: anybody with a valid credential (whose scope permits it) may
     SERVER = "server"
     GROUP = "group"  # the one that <group> in the path names
     WORKSPACE = "workspace"  # the one that <workspace> in the path names
@@ -185,7 +185,9 @@ def _authorised(needed: Access, credential: Credential, path: Mapping[str, str])
     """
     arguments: dict[str, object] = dict(path)
     need, despite_lock = needed.need, needed.despite_lock
-    if needed.place is Place.SERVER:
+    if needed.place is Place.PERSON:
+        access.require_person(credential=credential, need=need)
+    elif needed.place is Place.SERVER:
         access.require_server(credential=credential, need=need)
     elif needed.place is Place.GROUP:
         arguments["group"] = access.require_group(

@@ -5,12 +5,13 @@ from collections import defaultdict
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from tracking.api.portal import groups, schema, server, workspaces
+from tracking.api.portal import audit, groups, login, me, schema, server, tokens, tracking_uri, users, workspaces
 from tracking.api.portal.base import Access, Place, PortalView, Route
 from tracking.workspaces.types import Permission
 
 PREFIX = "api/v1/"
 OPEN, PERSON = Access(Place.OPEN), Access(Place.PERSON)
+MANAGE_PERSON = Access(Place.PERSON, Permission.MANAGE)
 READ_SERVER, MANAGE_SERVER = Access(Place.SERVER), Access(Place.SERVER, Permission.MANAGE)
 READ_GROUP, MANAGE_GROUP = Access(Place.GROUP), Access(Place.GROUP, Permission.MANAGE)
 READ_WORKSPACE, MANAGE_WORKSPACE = Access(Place.WORKSPACE), Access(Place.WORKSPACE, Permission.MANAGE)
@@ -18,7 +19,7 @@ READ_WORKSPACE, MANAGE_WORKSPACE = Access(Place.WORKSPACE), Access(Place.WORKSPA
 RULE_GROUP = Access(Place.GROUP, Permission.MANAGE, despite_lock=True)
 RULE_WORKSPACE = Access(Place.WORKSPACE, Permission.MANAGE, despite_lock=True)
 
-G, W = "groups/<str:group>", "workspaces/<str:workspace>"
+G, W, U = "groups/<str:group>", "workspaces/<str:workspace>", "users/<str:username>"
 
 ROUTES = (
     Route("GET", "server", server.show, OPEN),
@@ -27,6 +28,22 @@ ROUTES = (
     Route("GET", G, groups.show, READ_GROUP),
     Route("GET", "workspaces", workspaces.list, PERSON),
     Route("GET", W, workspaces.show, READ_WORKSPACE),
+    Route("POST", f"{W}/tracking-uri", tracking_uri.create, READ_WORKSPACE),
+    Route("POST", f"{W}/tracking-uri/renew", tracking_uri.renew, READ_WORKSPACE),
+    Route("GET", "me", me.show, PERSON),
+    Route("GET", "tokens", tokens.list, PERSON),
+    Route("POST", "tokens", tokens.create, MANAGE_PERSON, status=201),
+    Route("DELETE", "tokens/<str:token_id>", tokens.revoke, MANAGE_PERSON),
+    Route("POST", "login/device", login.device, OPEN),
+    Route("POST", "login/device/token", login.token, OPEN),
+    Route("GET", "users", users.list, MANAGE_SERVER),
+    Route("POST", "users", users.create, MANAGE_SERVER, status=201),
+    Route("GET", U, users.show, MANAGE_SERVER),
+    Route("PATCH", U, users.update, MANAGE_SERVER),
+    Route("POST", f"{U}/sign-in-link", users.sign_in_link, MANAGE_SERVER, status=201),
+    Route("GET", "audit", audit.list, MANAGE_SERVER),
+    Route("GET", "audit.csv", audit.export_csv, MANAGE_SERVER),
+    Route("GET", "audit.jsonl", audit.export_jsonl, MANAGE_SERVER),
 )
 schema.publish(ROUTES, prefix=PREFIX)
 
