@@ -2,7 +2,21 @@
 
 from django.urls import path
 
-from tracking.web import account, artifacts, charts, compare, experiments, home, runs, sign_in, workspaces
+from tracking.web import (
+    account,
+    artifacts,
+    audit,
+    charts,
+    compare,
+    experiments,
+    home,
+    login,
+    people,
+    runs,
+    sign_in,
+    tokens,
+    workspaces,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -11,6 +25,12 @@ urlpatterns = [
     path("sign-in/<str:link>", sign_in.use_link, name="use_link"),
     path("sign-out", sign_in.sign_out, name="sign_out"),
     path("account", account.account, name="account"),
+    path("account/sessions", account.end_sessions, name="end_sessions"),
+    path("account/tokens", tokens.token_list, name="token_list"),
+    path("login/device", login.device, name="device"),
+    path("people", people.person_list, name="person_list"),
+    path("people/<str:username>", people.person_detail, name="person_detail"),
+    path("audit", audit.event_list, name="event_list"),
     path("w/<str:workspace>", workspaces.workspace_detail, name="workspace_detail_bare"),
     path("w/<str:workspace>/", workspaces.workspace_detail, name="workspace_detail"),
     path("w/<str:workspace>/experiments", experiments.experiment_list, name="experiment_list"),

@@ -7,7 +7,16 @@ from django.db.models import F, Q, QuerySet
 from tracking.identity.models import User
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace
-from tracking.workspaces.types import GroupRow, LockLevel, LockRow, MemberRow, Role, RoleRow, WorkspaceRow
+from tracking.workspaces.types import (
+    EffectiveRole,
+    GroupRow,
+    LockLevel,
+    LockRow,
+    MemberRow,
+    Role,
+    RoleRow,
+    WorkspaceRow,
+)
 
 RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
 Roles = Sequence[tuple[str, int | None, int | None]]
@@ -62,6 +71,21 @@ def list_roles(*, user: User) -> list[RoleRow]:
     )
     return [
         RoleRow(Role(role), *where) for role, *where in assigned.values_list("role", "group__name", "workspace__name")
+    ]
+
+
+def list_effective_roles(*, user: User) -> list[EffectiveRole]:
+    """Return what a person is in each workspace that they may read, by name, and why. Three queries."""
+    roles = list_roles(user=user)
+    return [
+        EffectiveRole(
+            workspace.name,
+            max(
+                (row for row in roles if row.holds_in(workspace=workspace.name, group=workspace.group.name)),
+                key=lambda row: RANK[row.role],
+            ),
+        )
+        for workspace in list_workspaces(credential=Credential(user=user, workspace_id=None))
     ]
 
 

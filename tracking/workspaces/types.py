@@ -42,6 +42,18 @@ class RoleRow:
     group: str | None
     workspace: str | None
 
+    def holds_in(self, *, workspace: str, group: str) -> bool:
+        """Tell whether it holds in a workspace of a group."""
+        return self.group in (None, group) and self.workspace in (None, workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveRole:
+    """What a person is in a workspace: the highest of the roles that hold there, and so where it was given."""
+
+    workspace: str
+    given: RoleRow
+
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
