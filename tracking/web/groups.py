@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods
 from tracking.audit.queries import list_events
 from tracking.audit.types import EventFilter
 from tracking.core.clock import utc_now
-from tracking.core.errors import PermissionDeniedError
 from tracking.runs.provisioning import provision_workspace
 from tracking.runs.queries import count_experiments_by_workspace, count_runs_by_workspace
 from tracking.web.account import ROLE_WORDS
@@ -87,7 +86,7 @@ class EventShown:
 @login_required
 def group_list(request: HttpRequest) -> HttpResponse:
     """Show the resource groups in which the reader has a role; owners of the server create one."""
-    may_create = _owns_server(request)
+    may_create = access.owns_server(user=credential_of(request).user)
     if request.method == "POST":
         if not may_create:
             raise PermissionDenied(gettext("Only owners of the server create resource groups."))
@@ -163,14 +162,6 @@ def _create_workspace(change: Asked) -> str:
         now=change.now,
     )
     return gettext("Workspace %(name)s is there: make a token and log to it.") % {"name": fields["name"]}
-
-
-def _owns_server(request: HttpRequest) -> bool:
-    try:
-        access.require_server(credential=credential_of(request), need=Permission.MANAGE)
-    except PermissionDeniedError:
-        return False
-    return True
 
 
 def _group_shown(row: GroupRow) -> GroupShown:

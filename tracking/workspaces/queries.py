@@ -6,12 +6,15 @@ from datetime import datetime
 from django.db.models import F, Q, QuerySet, Sum
 
 from tracking.core.errors import NotFoundError
+from tracking.core.memory import Memory
 from tracking.identity.models import User
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
+from tracking.workspaces.quotas import Quota, quota_of
 from tracking.workspaces.roles import PERMISSION_BY_ROLE
 from tracking.workspaces.types import (
     AccessExplained,
+    EffectiveRole,
     GroupRow,
     LockLevel,
     LockRow,
@@ -21,6 +24,7 @@ from tracking.workspaces.types import (
     WorkspaceRow,
 )
 
+_quotas: Memory[int, Quota] = Memory(size=10_000, life_s=1)
 RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
 Roles = Sequence[tuple[str, int | None, int | None]]
 
@@ -77,6 +81,22 @@ def get_group_row(*, credential: Credential, group: ResourceGroup) -> GroupRow:
     return _group_rows([fresh], _roles_of(credential))[0]
 
 
+def get_quota(*, workspace_id: int) -> Quota:
+    """Return what a workspace may hold. One query; none if the same was asked within the last second."""
+
+    def find() -> Quota:
+        own = Workspace.objects.filter(pk=workspace_id).values_list("quota_bytes", "quota_runs").first()
+        quota_bytes, quota_runs = own or (None, None)
+        return quota_of(quota_bytes=quota_bytes, quota_runs=quota_runs)
+
+    return _quotas.recall(workspace_id, find) or find()
+
+
+def forget_quotas() -> None:
+    """Take a change of quotas into account at once in this process; others do within a second."""
+    _quotas.forget()
+
+
 def count_artifact_bytes(*, workspace: Workspace) -> int:
     """Return what a workspace's artifacts take, as counted. One query."""
     found = WorkspaceUsage.objects.filter(workspace=workspace).values_list("artifact_bytes", flat=True)
@@ -102,6 +122,21 @@ def list_roles(*, user: User) -> list[RoleRow]:
     )
     return [
         RoleRow(Role(role), *where) for role, *where in assigned.values_list("role", "group__name", "workspace__name")
+    ]
+
+
+def list_effective_roles(*, user: User) -> list[EffectiveRole]:
+    """Return what a person is in each workspace that they may read, by name, and why. Three queries."""
+    roles = list_roles(user=user)
+    return [
+        EffectiveRole(
+            workspace.name,
+            max(
+                (row for row in roles if row.holds_in(workspace=workspace.name, group=workspace.group.name)),
+                key=lambda row: RANK[row.role],
+            ),
+        )
+        for workspace in list_workspaces(credential=Credential(user=user, workspace_id=None))
     ]
 
 
