@@ -3,7 +3,7 @@
 from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.core.memory import Memory
 from tracking.identity.queries import Credential
-from tracking.workspaces.models import RoleAssignment, Workspace
+from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
 from tracking.workspaces.roles import PERMISSION_BY_ROLE
 from tracking.workspaces.types import NAME_PATTERN, Permission, Role
 
@@ -31,6 +31,21 @@ def require(*, credential: Credential, workspace: str, need: Permission) -> Work
     return found
 
 
+def require_group(*, credential: Credential, group: str, need: Permission) -> ResourceGroup:
+    """Return the resource group of this name. Two queries.
+
+    :raises NotFoundError: if it does not exist or the asker has no role in it; both look the same.
+    :raises PermissionDeniedError: if the asker may read it and may not do ``need``.
+    """
+    found = ResourceGroup.objects.filter(name=group).first() if NAME_PATTERN.fullmatch(group) else None
+    granted = None if found is None or credential.workspace_id is not None else _permission_in_group(credential, found)
+    if found is None or granted is None:
+        raise NotFoundError(f"Resource group {group!r} not found.")
+    if granted < need:
+        raise PermissionDeniedError(f"Your role in resource group {group!r} does not permit {need.name.lower()}.")
+    return found
+
+
 def forget() -> None:
     """Take a change of roles into account at once in this process; others do within a second."""
     _granted.forget()
@@ -55,3 +70,13 @@ def _permission(credential: Credential, workspace: Workspace) -> Permission | No
         ),
         default=None,
     )
+
+
+def _permission_in_group(credential: Credential, group: ResourceGroup) -> Permission | None:
+    roles = RoleAssignment.objects.filter(user=credential.user, workspace=None)
+    permitted = (
+        PERMISSION_BY_ROLE[Role(role)]
+        for role, group_id in roles.values_list("role", "group_id")
+        if group_id in (None, group.pk)
+    )
+    return max(permitted, default=None)

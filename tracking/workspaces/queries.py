@@ -22,6 +22,12 @@ def list_workspaces(*, credential: Credential) -> list[Workspace]:
     return list(found)
 
 
+def role_places(*, user: User) -> list[tuple[Role, int | None, int | None]]:
+    """Return a person's roles, each with the number of its group or workspace; neither: on the server. One query."""
+    rows = RoleAssignment.objects.filter(user=user).values_list("role", "group_id", "workspace_id")
+    return [(Role(role), group_id, workspace_id) for role, group_id, workspace_id in rows]
+
+
 def list_roles(*, user: User) -> list[RoleRow]:
     """Return what a person was given: on the server, in groups by name, then in workspaces by name. One query."""
     assigned = RoleAssignment.objects.filter(user=user).order_by(
