@@ -12,6 +12,8 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import resolve
 
+from tracking.audit.origin import originating
+
 Next = Callable[[HttpRequest], HttpResponseBase]
 API_PATH = re.compile(r"/(w/[^/]+/)?(ajax-)?api/")
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
@@ -47,7 +49,7 @@ class TrustedProxies:
 
 
 class RequestId:
-    """Give each request an id: in every log line it causes and in the answer's X-Request-ID."""
+    """Give each request an id: in every log line and audit event it causes, and in the answer's X-Request-ID."""
 
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
@@ -55,7 +57,11 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else uuid.uuid4().hex
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        address = request.META.get("REMOTE_ADDR", "")
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            originating(address=address, request_id=request_id),
+        ):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         return response

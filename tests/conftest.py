@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import django
 import hypothesis
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from portal.env import SETTINGS
 from tests.support.postgres import Cluster
@@ -35,8 +36,11 @@ CLUSTER = pytest.StashKey[Cluster]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the caller choose the database."""
+    """Let the caller choose the database, and ask for the long proofs."""
     parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite", help="what the tests run on")
+    parser.addoption(
+        "--proof", action="store_true", help="run the long proofs as well: hundreds of kills, millions of points"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +71,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long proofs out unless they are asked for: a small version of each is among the other tests."""
+    if config.getoption("--proof"):
+        return
+    skip = pytest.mark.skip(reason="a long proof: --proof (or `make proof`) runs it")
+    for item in items:
+        if item.get_closest_marker("proof"):
+            item.add_marker(skip)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """Say which database this run is about."""
     return f"database: {config.getoption('--database')}"
@@ -86,6 +100,16 @@ def forgetful() -> None:
     from tracking.core.memory import Memory
 
     Memory.forget_all()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let tests that commit be cleaned up after: the audit log refuses SQLite's way of emptying a table."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER audit_event_is_not_deleted")
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from typing import Self
 
 from tracking.core.clock import utc_now
 from tracking.identity.models import User
-from tracking.identity.services import create_user, issue_tracking_token
+from tracking.identity.services import create_user, issue_access_token, issue_tracking_token
+from tracking.identity.types import Scope
 from tracking.runs.services import create_default_experiment
 from tracking.workspaces.models import Workspace
 from tracking.workspaces.services import assign_role, create_group, create_workspace
@@ -18,6 +19,10 @@ class Person:
 
     user: User
     token: str
+
+    def personal_token(self, *, scope: Scope = Scope.MANAGE) -> str:
+        """Return the text of a new access token: good for every workspace, and for managing."""
+        return issue_access_token(user=self.user, name="test", scope=scope, now=utc_now()).text
 
     @property
     def headers(self) -> dict[str, str]:
@@ -50,4 +55,4 @@ class People:
 def _person(username: str, workspace: Workspace) -> Person:
     now = utc_now()
     user = User.objects.filter(username=username).first() or create_user(username=username, by=None, now=now)
-    return Person(user, issue_tracking_token(user=user, workspace_id=workspace.pk, name="test", now=now))
+    return Person(user, issue_tracking_token(user=user, workspace_id=workspace.pk, name="test", now=now).text)

@@ -16,10 +16,12 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.request import Request as DrfRequest
 from rest_framework.views import APIView
 
+from tracking.audit.origin import note_token
 from tracking.core import errors, json
 from tracking.core.clock import utc_now
 from tracking.core.commits import GroupCommit
 from tracking.identity.queries import Credential, credential_by_token
+from tracking.identity.services import note_use
 from tracking.workspaces import access
 from tracking.workspaces.types import DEFAULT_NAME, Permission
 
@@ -101,7 +103,10 @@ class TokenAuthentication(BaseAuthentication):
                 "A token is needed: put it into the tracking URI (http://user:TOKEN@host/w/workspace) or into "
                 "MLFLOW_TRACKING_TOKEN. `manage.py tracking_uri` and the workspace's page in the portal make one."
             )
-        credential = credential_by_token(text=token, now=utc_now())
+        now = utc_now()
+        credential = credential_by_token(text=token, now=now)
+        note_token(credential.token.token_id if credential.token else None)
+        note_use(credential=credential, now=now)
         return credential.user, credential
 
     def authenticate_header(self, request: DrfRequest) -> str:

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
-from tracking.identity.types import TokenKind
+from tracking.identity.types import Scope, TokenKind
 
 
 class User(AbstractUser):
@@ -16,7 +16,9 @@ class User(AbstractUser):
 class AccessToken(models.Model):
     """A credential for the API: only its SHA-256 is kept.
 
-    ``kind`` access: personal. ``kind`` tracking: for one workspace's tracking API, at most an hour.
+    ``kind`` access: personal. ``kind`` tracking: for one workspace's tracking API (``run_uid``: for one run of it), at
+    most an hour. ``parent``: the token that asked for this one, which ends no later than it; None: somebody who was
+    signed in, or the installation, did. ``last_used_at`` is coarse (services.note_use) and of access tokens only.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="access_tokens")
@@ -24,9 +26,13 @@ class AccessToken(models.Model):
     name = models.CharField(max_length=200)
     digest = models.BinaryField(max_length=32, unique=True)
     hint = models.CharField(max_length=4)
+    scope = models.CharField(max_length=6, choices=[(s.value, s.value) for s in Scope])
     workspace = models.ForeignKey("tracking.Workspace", on_delete=models.CASCADE, null=True, related_name="+")
+    run_uid = models.CharField(max_length=32, blank=True)
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
+    last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -35,6 +41,10 @@ class AccessToken(models.Model):
             models.CheckConstraint(
                 name="tracking_token_names_a_workspace",
                 condition=~models.Q(kind=TokenKind.TRACKING) | models.Q(workspace__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="token_for_a_run_names_its_workspace",
+                condition=models.Q(run_uid="") | models.Q(workspace__isnull=False),
             ),
             models.CheckConstraint(
                 name="access_token_expires_after_creation", condition=models.Q(expires_at__gt=models.F("created_at"))

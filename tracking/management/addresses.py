@@ -20,7 +20,7 @@ def new_tracking_uri(*, username: str, workspace: str, now: datetime) -> str:
     found = access.require(
         credential=Credential(user=user, workspace_id=None), workspace=workspace, need=Permission.READ
     )
-    token = issue_tracking_token(user=user, workspace_id=found.pk, name="manage.py tracking_uri", now=now)
+    token = issue_tracking_token(user=user, workspace_id=found.pk, name="manage.py tracking_uri", now=now).text
     address = urlsplit(settings.PORTAL_URL)
     return f"{address.scheme}://{quote(username, safe='')}:{token}@{address.netloc}/w/{found.name}"
 

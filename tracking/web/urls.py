@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tracking.web import account, artifacts, charts, compare, experiments, home, runs, sign_in, workspaces
+from tracking.web import account, artifacts, charts, compare, experiments, home, language, runs, sign_in, workspaces
 
 app_name = "web"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("sign-in", sign_in.sign_in, name="sign_in"),
     path("sign-in/<str:link>", sign_in.use_link, name="use_link"),
     path("sign-out", sign_in.sign_out, name="sign_out"),
+    path("language", language.language, name="language"),
+    path("words.js", language.words, name="words"),
     path("account", account.account, name="account"),
     path("w/<str:workspace>", workspaces.workspace_detail, name="workspace_detail_bare"),
     path("w/<str:workspace>/", workspaces.workspace_detail, name="workspace_detail"),

@@ -75,4 +75,4 @@ def _running_shown(run: Run) -> RunningShown:
 
 def _new_token(request: HttpRequest, workspace: Workspace) -> str:
     user = credential_of(request).user
-    return issue_tracking_token(user=user, workspace_id=workspace.pk, name="portal", now=utc_now())
+    return issue_tracking_token(user=user, workspace_id=workspace.pk, name="portal", now=utc_now()).text

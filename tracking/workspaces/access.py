@@ -4,7 +4,7 @@ from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedE
 from tracking.core.memory import Memory
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
-from tracking.workspaces.roles import PERMISSION_BY_ROLE
+from tracking.workspaces.roles import PERMISSION_BY_ROLE, PERMISSION_BY_SCOPE
 from tracking.workspaces.types import NAME_PATTERN, Permission, Role
 
 _granted: Memory[tuple[int, int | None, str], tuple[Workspace, Permission]] = Memory(size=10_000, life_s=1)
@@ -22,6 +22,10 @@ def require(*, credential: Credential, workspace: str, need: Permission) -> Work
     if known is None:
         raise NotFoundError(f"Workspace {workspace!r} not found.")
     found, granted = known
+    if PERMISSION_BY_SCOPE[credential.scope] < need:
+        raise PermissionDeniedError(
+            f"The token has the scope {credential.scope.value}, which does not permit {need.name.lower()}."
+        )
     if granted < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
     if need is Permission.WRITE and found.deletion_uid:

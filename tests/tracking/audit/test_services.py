@@ -1,19 +1,23 @@
 """One event for a privileged change, none for one that failed or changed nothing."""
 
+import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
 
 from tests.support.people import People
 from tracking.audit.models import AuditEvent
 from tracking.audit.services import record
 from tracking.core.errors import AlreadyExistsError, InvalidStateError, NotFoundError
+from tracking.identity.models import AccessToken
 from tracking.registry.services import create_model, delete_model
 from tracking.runs import services
 from tracking.runs.models import Experiment, Run
 
+tokens_and_audit = importlib.import_module("tracking.migrations.0020_tokens_and_audit")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -41,7 +45,7 @@ class TestRecord:
         people.cleo.user.delete()
 
         event = AuditEvent.objects.get(verb="thing.do")
-        assert (event.by, event.by_name) == (None, "cleo")
+        assert event.by_name == "cleo"
 
     def test_goes_with_the_change_that_it_is_about(self, people: People) -> None:
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -49,6 +53,49 @@ class TestRecord:
             raise RuntimeError
 
         assert verbs() == []
+
+    def test_says_where_the_request_came_from(self, people: People) -> None:
+        token = people.ann.personal_token()
+        headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "trace-0123"}
+
+        Client(REMOTE_ADDR="203.0.113.7").post(
+            "/w/default/api/2.0/mlflow/experiments/create", {"name": "x"}, "application/json", headers=headers
+        )
+
+        event = AuditEvent.objects.get(verb="experiment.create", by=people.ann.user)
+        assert (event.address, event.request_id, event.kind) == ("203.0.113.7", "trace-0123", "experiment")
+        assert event.token_id == AccessToken.objects.get(hint=token[-4:], kind="access").pk
+        assert event.result == "done"
+
+    def test_says_nothing_of_the_request_before(self, people: People) -> None:
+        Client().get("/w/default/api/3.0/mlflow/server-info", headers=people.ann.headers)
+
+        record(by=None, verb="thing.do", target="x", at=NOW)
+
+        event = AuditEvent.objects.get(verb="thing.do")
+        assert (event.address, event.request_id, event.token_id) == ("", "", None)
+
+
+class TestEvent:
+    @pytest.fixture(autouse=True)
+    def event(self, people: People) -> None:
+        """Write one, and put back what tests/conftest.py takes away from SQLite."""
+        record(by=None, verb="thing.do", target="x", at=NOW)
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute(tokens_and_audit.PROTECT["sqlite"][1])
+
+    def test_cannot_be_changed(self) -> None:
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            AuditEvent.objects.filter(verb="thing.do").update(target="y")
+
+        assert AuditEvent.objects.get(verb="thing.do").target == "x"
+
+    def test_cannot_be_deleted(self) -> None:
+        with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+            AuditEvent.objects.filter(verb="thing.do").delete()
+
+        assert AuditEvent.objects.filter(verb="thing.do").exists()
 
 
 @pytest.fixture

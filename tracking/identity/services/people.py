@@ -1,4 +1,4 @@
-"""Changes to people and credentials."""
+"""Making people, letting them in, and forgetting what is over."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from tracking.audit.services import record
 from tracking.core.errors import UnauthenticatedError
 from tracking.identity.models import AccessToken, SignInLink, User
 from tracking.identity.secrets import digest_of, is_well_formed, new_secret
-from tracking.identity.types import SIGN_IN_LINK_LIFE, TRACKING_TOKEN_LIFE, TokenKind
+from tracking.identity.types import SIGN_IN_LINK_LIFE
 
 KEEP_EXPIRED = timedelta(days=7)
 
@@ -24,29 +24,6 @@ def create_user(*, username: str, by: User | None, now: datetime) -> User:
     user.save()
     record(by=by, verb="user.create", target=username, at=now)
     return user
-
-
-@transaction.atomic
-def issue_tracking_token(
-    *, user: User, workspace_id: int, name: str, life: timedelta = TRACKING_TOKEN_LIFE, now: datetime
-) -> str:
-    """Return the text of a new token for one workspace; it is not kept and cannot be shown again.
-
-    A ``life`` over an hour is cut to an hour.
-    """
-    text = new_secret()
-    AccessToken.objects.create(
-        user=user,
-        kind=TokenKind.TRACKING,
-        name=name,
-        digest=digest_of(text),
-        hint=text[-4:],
-        workspace_id=workspace_id,
-        created_at=now,
-        expires_at=now + min(life, TRACKING_TOKEN_LIFE),
-    )
-    record(by=user, verb="token.issue", target=name, at=now)
-    return text
 
 
 @transaction.atomic
