@@ -13,7 +13,7 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
-from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
     "AccessToken",
@@ -23,7 +23,9 @@ __all__ = [
     "Deletion",
     "Experiment",
     "ExperimentTag",
+    "FormerName",
     "Key",
+    "Lock",
     "LoggedModel",
     "LoggedModelMetric",
     "LoggedModelParam",
@@ -41,4 +43,5 @@ __all__ = [
     "SignInLink",
     "User",
     "Workspace",
+    "WorkspaceUsage",
 ]

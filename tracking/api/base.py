@@ -1,4 +1,4 @@
-"""What every MLflow route shares: who asks, which workspace, a typed body, and errors in MLflow's JSON."""
+"""What every route shares: who asks, a typed body, errors in MLflow's JSON; and which workspace MLflow's mean."""
 
 import base64
 import binascii
@@ -42,6 +42,7 @@ STATUS_AND_CODE: Mapping[type[errors.TrackingError], tuple[int, str]] = {
     errors.InvalidStateError: (400, "INVALID_STATE"),
     errors.UnauthenticatedError: (401, "UNAUTHENTICATED"),
     errors.PermissionDeniedError: (403, "PERMISSION_DENIED"),
+    errors.QuotaExceededError: (403, "QUOTA_EXCEEDED"),  # 429 and 507 would be tried again by the client
     errors.NotFoundError: (404, "RESOURCE_DOES_NOT_EXIST"),
     errors.ConflictError: (409, "RESOURCE_CONFLICT"),
     errors.TooLargeError: (413, "INVALID_PARAMETER_VALUE"),
@@ -114,15 +115,10 @@ class TokenAuthentication(BaseAuthentication):
         return 'Basic realm="mlportal"'
 
 
-class MlflowView(APIView):
-    """One path of the API: an endpoint and the permission it needs for each method."""
+class ApiView(APIView):
+    """A path of the API: authenticates first, and answers errors in MLflow's JSON."""
 
     authentication_classes = (TokenAuthentication,)
-    endpoints: Mapping[str, tuple[Endpoint[Any], Permission]] = {}
-
-    @property
-    def allowed_methods(self) -> list[str]:
-        return list(self.endpoints)
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, object]], HttpResponse]:
         """Answer errors as MLflow does."""
@@ -138,6 +134,16 @@ class MlflowView(APIView):
         """Leave the response as it is: there is nothing to negotiate."""
         return response
 
+
+class MlflowView(ApiView):
+    """One path of MLflow's API: an endpoint and the permission it needs for each method."""
+
+    endpoints: Mapping[str, tuple[Endpoint[Any], Permission]] = {}
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        return list(self.endpoints)
+
     def run(self, request: DrfRequest, workspace: str | None = None, **path: str) -> HttpResponseBase:
         """Authorise, read the body, call the endpoint, answer."""
         method = "GET" if request.method == "HEAD" else request.method or ""
@@ -145,15 +151,14 @@ class MlflowView(APIView):
             raise MethodNotAllowed(method)
         called, need = self.endpoints[method]
         raw, credential = request._request, cast(Credential, request.auth)
-        if "\0" in raw.path:  # no name or id has it, and PostgreSQL does not even take the question
-            raise errors.InvalidParameterError("The address contains NUL.")
+        refuse_nul(raw)
         call = Call(
             request=raw,
             credential=credential,
             workspace=access.require(credential=credential, workspace=_workspace_name(raw, workspace), need=need),
             now=utc_now(),
         )
-        given = () if called.body is None else (_read(raw, called.body, called.max_body_bytes),)
+        given = () if called.body is None else (read_body(raw, called.body, called.max_body_bytes),)
 
         def answer_call() -> object:
             return called.function(call, *given, **path)
@@ -224,7 +229,18 @@ def _workspace_name(request: HttpRequest, in_path: str | None) -> str:
     return in_path or in_header or DEFAULT_NAME
 
 
-def _read(request: HttpRequest, kind: type[Body], most: int) -> Body:
+def refuse_nul(request: HttpRequest) -> None:
+    """Refuse an address with NUL: no name or id has it, and PostgreSQL does not even take the question."""
+    if "\0" in request.path:
+        raise errors.InvalidParameterError("The address contains NUL.")
+
+
+def read_body(request: HttpRequest, kind: type[Body], most: int) -> Body:
+    """Return the request's query (GET) or its JSON body, of ``most`` bytes.
+
+    :raises InvalidParameterError: if it is not what ``kind`` describes.
+    :raises TooLargeError: if it is longer.
+    """
     if request.method in ("GET", "HEAD"):
         return json.convert(_query_fields(request.GET, kind), kind)
     length = request.META.get("CONTENT_LENGTH") or ""

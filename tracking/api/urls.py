@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from tracking.api.base import Endpoint, MlflowView, NoEndpoint
 from tracking.api.mlflow import artifacts, experiments, logged_models, metrics, mlflow_artifacts, runs, server
+from tracking.api.portal import urls as portal
 from tracking.workspaces.types import Permission
 
 READ, WRITE = Permission.READ, Permission.WRITE
@@ -106,4 +107,5 @@ def _patterns() -> list[URLPattern]:
     return patterns
 
 
-urlpatterns = _patterns()
+# The REST API v1 comes first: what stands below /api/ and is neither is answered as MLflow's.
+urlpatterns = [*portal.urlpatterns, *_patterns()]

@@ -15,6 +15,7 @@ from tracking.cleanup.types import (
     RUNNING_RUN,
     Block,
     DeletionRow,
+    LOCK,
     Kind,
     Loser,
     Mode,
@@ -29,7 +30,7 @@ from tracking.metrics.removal import measure_metric, measure_points
 from tracking.registry.removal import count_models_in, count_models_of_runs, models_of_runs
 from tracking.runs.queries import experiments_of
 from tracking.runs.removal import count_rows, list_running
-from tracking.workspaces.queries import role_places
+from tracking.workspaces.queries import list_locks, role_places
 from tracking.workspaces.removal import roles_within
 from tracking.workspaces.types import Permission, Role
 
@@ -106,8 +107,14 @@ def file_sizes(scope: Scope) -> Iterator[int]:
 
 
 def locks_on(scope: Scope) -> tuple[Block, ...]:
-    """Return the locks that forbid this deletion: on what goes, on what holds it, and on what is in it."""
-    return ()
+    """Return the locks that forbid this deletion: on what goes, on what holds it, and on what is in it.
+
+    One query, for a group one more for each workspace in it.
+    """
+    locks = list_locks(group=scope.group) if scope.group is not None else []
+    for workspace in scope.workspaces:
+        locks += [lock for lock in list_locks(workspace=workspace) if lock not in locks]
+    return tuple(Block(LOCK, lock.name, lock.where) for lock in locks)
 
 
 def _running(scope: Scope) -> tuple[Block, ...]:

@@ -143,7 +143,7 @@ class Plan:
         return tuple(block for block in self.blocks if block.kind != RUNNING_RUN)
 
 
-RUNNING_RUN = "running_run"
+LOCK, RUNNING_RUN = "lock", "running_run"
 
 
 @dataclass(frozen=True, slots=True)

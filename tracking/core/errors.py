@@ -45,6 +45,10 @@ class PermissionDeniedError(TrackingError):
     """The asker may see the object and may not do this to it."""
 
 
+class QuotaExceededError(TrackingError):
+    """What was asked for would take a workspace or the server over its limit; asking again does not help."""
+
+
 class TooLargeError(TrackingError):
     """The request's body is over the limit."""
 

@@ -137,9 +137,16 @@ def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:
     return Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains).count()
 
 
-def count_experiments_by_workspace(*, workspaces: Iterable[Workspace]) -> dict[int, int]:
+def count_experiments_by_workspace(*, workspaces: Iterable[Workspace] | Iterable[int]) -> dict[int, int]:
     """Count the active experiments of each workspace by its number; those without any are absent. One query."""
     found = Experiment.objects.filter(workspace__in=list(workspaces), deleted_at=None)
+    return dict(found.values_list("workspace_id").annotate(Count("pk")))
+
+
+def count_runs_by_workspace(*, workspaces: Iterable[int]) -> dict[int, int]:
+    """Count the runs of each workspace by its number, deleted ones that can be restored included. One query, along an
+    index."""
+    found = Run.objects.filter(workspace__in=list(workspaces))
     return dict(found.values_list("workspace_id").annotate(Count("pk")))
 
 

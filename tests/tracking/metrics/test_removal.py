@@ -90,7 +90,7 @@ class TestPurgeMetric:
         if is_compacted:
             compact(run_id=run.pk)
         loss = Key.objects.get(name="loss")
-        before = read_series(runs=[run], keys=["accuracy"])[run.pk, "accuracy"]
+        before = read_series(runs=[run], keys=["accuracy"])[run.uid, "accuracy"]
 
         after: int | None = 0
         while after is not None:
@@ -98,5 +98,5 @@ class TestPurgeMetric:
 
         kept = read_series(runs=[run], keys=["loss", "accuracy"])
         assert [key for _, key in kept] == ["accuracy"]
-        assert kept[run.pk, "accuracy"].values.tolist() == before.values.tolist()
+        assert kept[run.uid, "accuracy"].values.tolist() == before.values.tolist()
         assert [row.key for row in series_by_run(run_ids=[run.pk])[run.pk]] == ["accuracy"]
