@@ -12,10 +12,10 @@ from tracking.artifacts.queries import run_folder, run_home, walk_files
 from tracking.cleanup.models import Deletion
 from tracking.cleanup.scopes import Scope, asked
 from tracking.cleanup.types import (
+    LOCK,
     RUNNING_RUN,
     Block,
     DeletionRow,
-    LOCK,
     Kind,
     Loser,
     Mode,
@@ -30,6 +30,7 @@ from tracking.metrics.removal import measure_metric, measure_points
 from tracking.registry.removal import count_models_in, count_models_of_runs, models_of_runs
 from tracking.runs.queries import experiments_of
 from tracking.runs.removal import count_rows, list_running
+from tracking.workspaces import access
 from tracking.workspaces.queries import list_locks, role_places
 from tracking.workspaces.removal import roles_within
 from tracking.workspaces.types import Permission, Role
@@ -161,6 +162,7 @@ def get_deletion(*, credential: Credential, uid: str, need: Permission = Permiss
     seen = Deletion.objects.filter(_seen_by(credential), uid=uid).first() if len(uid) <= 32 else None
     if seen is None:
         raise NotFoundError(f"There is no deletion {uid[:100]!r}.")
+    access.require_scope(credential=credential, need=need)
     if need is Permission.MANAGE and not may_steer(credential=credential, deletion=seen):
         raise PermissionDeniedError(f"Deletion {uid} can be steered by who asked for it, and by owners.")
     return seen
@@ -227,6 +229,13 @@ def deletion_row(deletion: Deletion) -> DeletionRow:
         error=deletion.error,
         report=deletion.report,
     )
+
+
+def last_hunt(*, mode: Mode | None = None) -> DeletionRow | None:
+    """Return the newest hunt for orphans, perhaps of one mode; for server owners, whom the caller asks for."""
+    found = Deletion.objects.filter(kind=Kind.ORPHANS).order_by("-pk")
+    newest = (found if mode is None else found.filter(mode=mode)).first()
+    return None if newest is None else deletion_row(newest)
 
 
 def counts_of(counted: "Counter[str]") -> dict[str, int]:

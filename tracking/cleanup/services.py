@@ -14,6 +14,7 @@ from django.db.models import Q
 from tracking.audit.services import record
 from tracking.cleanup.leases import Clock, Lease, LostLeaseError
 from tracking.cleanup.models import Deletion
+from tracking.cleanup.orphans import OrphanHunt
 from tracking.cleanup.queries import count_scope, counts_of, locks_on
 from tracking.cleanup.removal import Removal, check_empty
 from tracking.cleanup.scopes import Scope, asked, named, stored
@@ -214,6 +215,33 @@ def _life(scope: Scope, keeping: Keeping) -> timedelta | None:
     return keeping.groups if scope.kind is Kind.GROUP else keeping.workspaces
 
 
+@transaction.atomic
+def hunt_orphans(*, mode: Mode, by: User | None, now: datetime) -> Deletion:
+    """Begin to look for orphans (LOOK), or to remove them too (PURGE); one hunt at a time. ``by`` None: the timetable.
+
+    Who asks while one is under way gets that one.
+    """
+    close_gate()  # two who ask at once
+    present = Deletion.objects.filter(kind=Kind.ORPHANS, state__in=OPEN_STATES).first()
+    if present is not None:
+        return present
+    deletion = Deletion.objects.create(
+        uid=uuid.uuid4().hex,
+        kind=Kind.ORPHANS,
+        target=Target(Kind.ORPHANS).as_json(),
+        mode=mode,
+        state=State.ACCEPTED,
+        by=by,
+        by_name=by.get_username() if by else "",
+        asked_at=now,
+        due_at=now,
+        heartbeat_at=now,
+    )
+    record(by=by, verb=f"orphans.{mode}", target=deletion.uid, at=now)
+    enqueue("cleanup.advance", deletion_id=deletion.pk)
+    return deletion
+
+
 # ---- steering ------------------------------------------------------------------------------------------------------
 
 
@@ -318,6 +346,9 @@ def advance(*, deletion_id: int, owner: str, clock: Clock, slice_s: float = SLIC
 
 def _work(lease: Lease, slice_s: float) -> None:
     give_up_at = time.monotonic() + slice_s
+    if lease.deletion.kind == Kind.ORPHANS:
+        _hunt(lease, give_up_at)
+        return
     try:
         scope = stored(lease.deletion)
     except NotFoundError:
@@ -346,6 +377,18 @@ def finish(*, deletion: Deletion, owner: str, clock: Clock) -> None:
         advance(deletion_id=deletion.pk, owner=owner, clock=clock)
         time.sleep(WAIT_S)
     deletion.refresh_from_db()
+
+
+def _hunt(lease: Lease, give_up_at: float) -> None:
+    hunt = OrphanHunt(lease)
+    while time.monotonic() < give_up_at:
+        if not hunt.step():
+            now = lease.clock()
+            columns = {"state": State.DONE, "ended_at": now, "total": lease.done, "report": hunt.report(), "error": ""}
+            lease.end(**columns)
+            return
+    lease.end()
+    enqueue("cleanup.advance", deletion_id=lease.deletion.pk)
 
 
 def note_failure(*, deletion_id: int, owner: str, error: Exception, now: datetime) -> None:

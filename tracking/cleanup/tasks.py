@@ -9,6 +9,7 @@ from celery import shared_task
 
 from tracking.cleanup import services
 from tracking.cleanup.settings import keeping
+from tracking.cleanup.types import Mode
 from tracking.core.clock import utc_now
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,12 @@ def advance(*, deletion_id: int, **_: object) -> None:
 def sweep(**_: object) -> None:
     """Find deletions that nobody works on."""
     services.sweep(now=utc_now())
+
+
+@shared_task(name="cleanup.look_for_orphans")  # type: ignore[untyped-decorator]
+def look_for_orphans(**_: object) -> None:
+    """Find files without rows and rows without files; to remove them takes an owner, who has seen what was found."""
+    services.hunt_orphans(mode=Mode.LOOK, by=None, now=utc_now())
 
 
 @shared_task(name="cleanup.empty_trash")  # type: ignore[untyped-decorator]

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from tracking.registry.models import LoggedModel
+from tracking.registry.models import LoggedModel, LoggedModelTag
 from tracking.runs.models import Run
+
+EXTERNAL_TAG = "mlflow.model.isExternal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,37 @@ def models_of_runs(*, run_ids: Sequence[int], limit: int) -> list[ModelPlace]:
 def models_in(*, experiment_id: int, limit: int) -> list[ModelPlace]:
     """Return logged models of an experiment, deleted ones too. One query."""
     return _places(LoggedModel.objects.filter(experiment=experiment_id), limit)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInWorkspace:
+    """A logged model, and the number of its workspace."""
+
+    workspace_id: int
+    model: ModelPlace
+
+
+def models_from(*, after: int, before: datetime, limit: int) -> list[ModelInWorkspace]:
+    """Return logged models of the whole server, by number, that were made before a moment and should have files.
+
+    A model that lives elsewhere (MLflow's tag mlflow.model.isExternal) has none here. One query.
+    """
+    found = LoggedModel.objects.filter(pk__gt=after, created_at__lt=before)
+    external = LoggedModelTag.objects.filter(model=OuterRef("pk"), key=EXTERNAL_TAG, value__iexact="true")
+    rows = found.exclude(Exists(external)).order_by("pk").values_list("workspace_id", "pk", "uid", "experiment_id")
+    return [
+        ModelInWorkspace(workspace_id, ModelPlace(pk, uid, experiment_id))
+        for workspace_id, pk, uid, experiment_id in rows[:limit]
+    ]
+
+
+def model_uids_known(*, uids: Sequence[str]) -> set[str]:
+    """Return those of the ids that a logged model has. A query for every thousand."""
+    return {
+        uid
+        for start in range(0, len(uids), 1000)
+        for uid in LoggedModel.objects.filter(uid__in=uids[start : start + 1000]).values_list("uid", flat=True)
+    }
 
 
 @transaction.atomic

@@ -61,6 +61,20 @@ def runs_marked(deletion_uid: str) -> "QuerySet[Run]":
     return Run.objects.filter(deletion_uid=deletion_uid)
 
 
+def experiments_known(*, pks: Sequence[int]) -> set[int]:
+    """Return those of the numbers that an experiment has. One query."""
+    return set(Experiment.objects.filter(pk__in=pks).values_list("pk", flat=True))
+
+
+def run_uids_known(*, uids: Sequence[str]) -> set[str]:
+    """Return those of the ids that a run has. A query for every thousand."""
+    return {
+        uid
+        for start in range(0, len(uids), 1000)
+        for uid in Run.objects.filter(uid__in=uids[start : start + 1000]).values_list("uid", flat=True)
+    }
+
+
 def count_rows(*, runs: "QuerySet[Run]") -> Counter[str]:
     """Count these runs and what they carry. Four queries."""
     return Counter(

@@ -36,7 +36,7 @@ def require(*, credential: Credential, workspace: str, need: Permission, despite
     known = _granted.recall(asked, lambda: _find(credential, workspace))
     if known is None:
         raise NotFoundError(f"Workspace {workspace!r} not found.")
-    _check_scope(credential, need)
+    require_scope(credential=credential, need=need)
     if known.permission < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
     if need is Permission.WRITE and known.workspace.deletion_uid:
@@ -60,7 +60,7 @@ def require_group(*, credential: Credential, group: str, need: Permission, despi
     granted = None if found is None else _highest(_roles(credential), group_id=found.pk)
     if found is None or granted is None:
         raise NotFoundError(f"Resource group {group!r} not found.")
-    _check_scope(credential, need)
+    require_scope(credential=credential, need=need)
     if granted < need:
         raise PermissionDeniedError(f"Your role in resource group {group!r} does not permit {need.name.lower()}.")
     if need > Permission.READ and not despite_lock:
@@ -73,10 +73,21 @@ def require_server(*, credential: Credential, need: Permission) -> None:
 
     :raises PermissionDeniedError: if not, or if the credential is for one workspace.
     """
-    _check_scope(credential, need)
+    require_scope(credential=credential, need=need)
     granted = _highest(_roles(credential)) if credential.workspace_id is None else None
     if granted is None or granted < need:
         raise PermissionDeniedError(f"Your role on this server does not permit {need.name.lower()}.")
+
+
+def require_scope(*, credential: Credential, need: Permission) -> None:
+    """Prove that a token's scope covers ``need``. No query.
+
+    :raises PermissionDeniedError: if not.
+    """
+    if PERMISSION_BY_SCOPE[credential.scope] < need:
+        raise PermissionDeniedError(
+            f"The token has the scope {credential.scope.value}, which does not permit {need.name.lower()}."
+        )
 
 
 def forget() -> None:
@@ -113,13 +124,6 @@ def _highest(
         ),
         default=None,
     )
-
-
-def _check_scope(credential: Credential, need: Permission) -> None:
-    if PERMISSION_BY_SCOPE[credential.scope] < need:
-        raise PermissionDeniedError(
-            f"The token has the scope {credential.scope.value}, which does not permit {need.name.lower()}."
-        )
 
 
 def _read_only(locks: Iterable[LockRow]) -> LockRow | None:

@@ -1,7 +1,7 @@
 """Marking and removing for good: workspaces and resource groups."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q
@@ -24,6 +24,11 @@ def find_workspace(*, pk: int) -> Workspace | None:
 def find_workspace_by_name(*, name: str) -> Workspace | None:
     """Return a workspace by name; None if there is none. One query."""
     return Workspace.objects.select_related("group").filter(name=name).first()
+
+
+def workspaces_known(*, pks: Iterable[int]) -> set[int]:
+    """Return those of the numbers that a workspace has. One query."""
+    return set(Workspace.objects.filter(pk__in=list(pks)).values_list("pk", flat=True))
 
 
 def find_group(*, pk: int) -> ResourceGroup | None:

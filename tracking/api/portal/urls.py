@@ -5,7 +5,7 @@ from collections import defaultdict
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from tracking.api.portal import groups, schema, server, workspaces
+from tracking.api.portal import deletions, groups, schema, server, workspaces
 from tracking.api.portal.base import Access, Place, PortalView, Route
 from tracking.workspaces.types import Permission
 
@@ -18,7 +18,7 @@ READ_WORKSPACE, MANAGE_WORKSPACE = Access(Place.WORKSPACE), Access(Place.WORKSPA
 RULE_GROUP = Access(Place.GROUP, Permission.MANAGE, despite_lock=True)
 RULE_WORKSPACE = Access(Place.WORKSPACE, Permission.MANAGE, despite_lock=True)
 
-G, W = "groups/<str:group>", "workspaces/<str:workspace>"
+G, W, D = "groups/<str:group>", "workspaces/<str:workspace>", "deletions/<str:uid>"
 
 ROUTES = (
     Route("GET", "server", server.show, OPEN),
@@ -27,6 +27,14 @@ ROUTES = (
     Route("GET", G, groups.show, READ_GROUP),
     Route("GET", "workspaces", workspaces.list, PERSON),
     Route("GET", W, workspaces.show, READ_WORKSPACE),
+    Route("POST", "deletions/plan", deletions.plan, PERSON),
+    Route("POST", "deletions", deletions.ask, PERSON, status=202),
+    Route("GET", "deletions", deletions.list, PERSON),
+    Route("GET", D, deletions.show, PERSON),
+    Route("POST", f"{D}/pause", deletions.pause, PERSON),
+    Route("POST", f"{D}/resume", deletions.resume, PERSON),
+    Route("POST", f"{D}/retry", deletions.retry, PERSON),
+    Route("POST", f"{D}/cancel", deletions.cancel, PERSON),
 )
 schema.publish(ROUTES, prefix=PREFIX)
 

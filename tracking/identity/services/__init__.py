@@ -13,6 +13,7 @@ from tracking.identity.services.tokens import (
     note_use,
     renew_tracking_token,
     revoke_token,
+    revoke_workspace_tokens,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "note_use",
     "renew_tracking_token",
     "revoke_token",
+    "revoke_workspace_tokens",
     "set_password",
     "use_sign_in_link",
 ]

@@ -1,6 +1,5 @@
 """Making people, letting them in, and forgetting what is over."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -57,12 +56,6 @@ def set_password(*, user: User, password: str, by: User, now: datetime) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
     record(by=by, verb="user.set_password", target=user.username, at=now)
-
-
-def revoke_workspace_tokens(*, workspace_ids: Sequence[int], now: datetime) -> int:
-    """Revoke, in the caller's transaction, all tokens that are good for these workspaces only; return how many."""
-    tokens = AccessToken.objects.filter(workspace__in=workspace_ids, revoked_at=None)
-    return tokens.update(revoked_at=now)
 
 
 def forget_expired(*, now: datetime) -> int:
