@@ -66,6 +66,8 @@ app.conf.update(
     beat_schedule={
         "forget-expired-credentials": {"task": "identity.forget_expired", "schedule": 3600},
         "sweep-partial-uploads": {"task": "artifacts.sweep_partials", "schedule": 600},
+        "measure-artifacts": {"task": "artifacts.measure_usage", "schedule": 1800},
+        "prepare-documents": {"task": "api.prepare_documents", "schedule": 10},
         "compact-metrics": {"task": "metrics.sweep", "schedule": 60},
         # Sweeps pile up while a worker is busy or away, and one of them does the work of all.
         "find-deletions": {
@@ -77,7 +79,9 @@ app.conf.update(
         "look-for-orphans": {"task": "cleanup.look_for_orphans", "schedule": 86_400},
     },
 )
-app.autodiscover_tasks(["tracking.identity", "tracking.artifacts", "tracking.metrics", "tracking.cleanup"])
+app.autodiscover_tasks(
+    ["tracking.identity", "tracking.artifacts", "tracking.metrics", "tracking.cleanup", "tracking.api"]
+)
 
 
 class TimetableWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

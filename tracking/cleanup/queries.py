@@ -162,7 +162,7 @@ def get_deletion(*, credential: Credential, uid: str, need: Permission = Permiss
     seen = Deletion.objects.filter(_seen_by(credential), uid=uid).first() if len(uid) <= 32 else None
     if seen is None:
         raise NotFoundError(f"There is no deletion {uid[:100]!r}.")
-    access.require_scope(credential=credential, need=need)
+    access.require_person(credential=credential, need=need)
     if need is Permission.MANAGE and not may_steer(credential=credential, deletion=seen):
         raise PermissionDeniedError(f"Deletion {uid} can be steered by who asked for it, and by owners.")
     return seen

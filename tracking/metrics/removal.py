@@ -10,6 +10,7 @@ from django.db.models.functions import Length
 from tracking.metrics import codec
 from tracking.metrics.codec import Points
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
+from tracking.runs.documents import forget_documents
 from tracking.runs.models import Run
 
 
@@ -102,6 +103,7 @@ def purge_metric(*, run_id: int, key_id: int, after: int, limit: int) -> MetricR
             size_bytes -= len(rest)
     if len(found) == limit:
         return MetricRemoved(0, 0, size_bytes, after=found[-1][0])
+    forget_documents(run_ids=[run_id])
     blocks = MetricBlock.objects.filter(run=run_id, key=key_id)
     size_bytes += blocks.aggregate(size=Sum(Length("payload")))["size"] or 0
     blocks.delete()

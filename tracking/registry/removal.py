@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from tracking.registry.models import LoggedModel, LoggedModelTag
+from tracking.registry.models import LoggedModel, LoggedModelTag, RunModelInput, RunModelOutput
+from tracking.runs.documents import forget_documents
 from tracking.runs.models import Run
 
 EXTERNAL_TAG = "mlflow.model.isExternal"
@@ -76,6 +77,8 @@ def model_uids_known(*, uids: Sequence[str]) -> set[str]:
 @transaction.atomic
 def purge_models(*, pks: Sequence[int]) -> int:
     """Remove logged models for good, whose files are to be removed before; return how many."""
+    for links in (RunModelInput, RunModelOutput):
+        forget_documents(run_ids=set(links.objects.filter(model__in=pks).values_list("run_id", flat=True)))
     _, rows = LoggedModel.objects.filter(pk__in=pks).delete()
     return rows.get("tracking.LoggedModel", 0)
 

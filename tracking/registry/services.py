@@ -24,7 +24,13 @@ from tracking.registry.queries import find_models
 from tracking.registry.types import MODEL_NAME_FORBIDDEN, LoggedModelStatus, ModelMetric
 from tracking.runs.models import Experiment, Run
 from tracking.runs.rules import check_distinct, check_key, check_length
-from tracking.runs.services import hold_active_experiment, hold_active_run, hold_experiment, hold_run, log_datasets
+from tracking.runs.services import (
+    hold_active_experiment,
+    hold_active_run,
+    hold_experiment,
+    hold_run,
+    log_datasets,
+)
 from tracking.runs.types import DatasetLogged, Pair
 from tracking.workspaces.models import Workspace
 

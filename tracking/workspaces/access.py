@@ -36,7 +36,7 @@ def require(*, credential: Credential, workspace: str, need: Permission, despite
     known = _granted.recall(asked, lambda: _find(credential, workspace))
     if known is None:
         raise NotFoundError(f"Workspace {workspace!r} not found.")
-    require_scope(credential=credential, need=need)
+    _check_scope(credential, need)
     if known.permission < need:
         raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
     if need is Permission.WRITE and known.workspace.deletion_uid:
@@ -60,7 +60,7 @@ def require_group(*, credential: Credential, group: str, need: Permission, despi
     granted = None if found is None else _highest(_roles(credential), group_id=found.pk)
     if found is None or granted is None:
         raise NotFoundError(f"Resource group {group!r} not found.")
-    require_scope(credential=credential, need=need)
+    _check_scope(credential, need)
     if granted < need:
         raise PermissionDeniedError(f"Your role in resource group {group!r} does not permit {need.name.lower()}.")
     if need > Permission.READ and not despite_lock:
@@ -73,21 +73,20 @@ def require_server(*, credential: Credential, need: Permission) -> None:
 
     :raises PermissionDeniedError: if not, or if the credential is for one workspace.
     """
-    require_scope(credential=credential, need=need)
+    _check_scope(credential, need)
     granted = _highest(_roles(credential)) if credential.workspace_id is None else None
     if granted is None or granted < need:
         raise PermissionDeniedError(f"Your role on this server does not permit {need.name.lower()}.")
 
 
-def require_scope(*, credential: Credential, need: Permission) -> None:
-    """Prove that a token's scope covers ``need``. No query.
+def require_person(*, credential: Credential, need: Permission) -> None:
+    """Prove that the asker may do ``need`` to what is their own, as far as the credential goes. No query.
 
-    :raises PermissionDeniedError: if not.
+    :raises PermissionDeniedError: if the token's scope is too narrow, or it is for one workspace and more than reads.
     """
-    if PERMISSION_BY_SCOPE[credential.scope] < need:
-        raise PermissionDeniedError(
-            f"The token has the scope {credential.scope.value}, which does not permit {need.name.lower()}."
-        )
+    _check_scope(credential, need)
+    if need > Permission.READ and credential.workspace_id is not None:
+        raise PermissionDeniedError("A tracking token is for logging; this takes an access token.")
 
 
 def forget() -> None:
@@ -124,6 +123,13 @@ def _highest(
         ),
         default=None,
     )
+
+
+def _check_scope(credential: Credential, need: Permission) -> None:
+    if PERMISSION_BY_SCOPE[credential.scope] < need:
+        raise PermissionDeniedError(
+            f"The token has the scope {credential.scope.value}, which does not permit {need.name.lower()}."
+        )
 
 
 def _read_only(locks: Iterable[LockRow]) -> LockRow | None:

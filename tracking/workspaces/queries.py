@@ -1,12 +1,14 @@
 """Questions about resource groups, workspaces, and who is what in them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
 
+from tracking.core.errors import NotFoundError
 from tracking.identity.models import User
 from tracking.identity.queries import Credential
-from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 from tracking.workspaces.types import GroupRow, LockLevel, LockRow, MemberRow, Role, RoleRow, WorkspaceRow
 
 RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
@@ -33,8 +35,13 @@ def list_workspace_rows(
 
 
 def get_workspace_row(*, credential: Credential, workspace: Workspace) -> WorkspaceRow:
-    """Return one workspace, which the caller has authorised. Three queries."""
-    fresh = Workspace.objects.select_related("group", "usage").get(pk=workspace.pk)
+    """Return one workspace, which the caller has authorised. Three queries.
+
+    :raises NotFoundError: if it, or the asker's role in it, has gone meanwhile.
+    """
+    fresh = Workspace.objects.select_related("group", "usage").filter(pk=workspace.pk).first()
+    if fresh is None:
+        raise NotFoundError(f"Workspace {workspace.name!r} not found.")
     return _workspace_rows([fresh], _roles_of(credential))[0]
 
 
@@ -50,8 +57,13 @@ def list_group_rows(*, credential: Credential, after: str = "", limit: int | Non
 
 
 def get_group_row(*, credential: Credential, group: ResourceGroup) -> GroupRow:
-    """Return one resource group, which the caller has authorised. Four queries."""
-    fresh = ResourceGroup.objects.get(pk=group.pk)
+    """Return one resource group, which the caller has authorised. Four queries.
+
+    :raises NotFoundError: if it, or the asker's role in it, has gone meanwhile.
+    """
+    fresh = ResourceGroup.objects.filter(pk=group.pk).first()
+    if fresh is None:
+        raise NotFoundError(f"Resource group {group.name!r} not found.")
     return _group_rows([fresh], _roles_of(credential))[0]
 
 
@@ -59,6 +71,24 @@ def role_places(*, user: User) -> list[tuple[Role, int | None, int | None]]:
     """Return a person's roles, each with the number of its group or workspace; neither: on the server. One query."""
     rows = RoleAssignment.objects.filter(user=user).values_list("role", "group_id", "workspace_id")
     return [(Role(role), group_id, workspace_id) for role, group_id, workspace_id in rows]
+
+
+def count_artifact_bytes(*, workspace: Workspace) -> int:
+    """Return what a workspace's artifacts take, as counted. One query."""
+    found = WorkspaceUsage.objects.filter(workspace=workspace).values_list("artifact_bytes", flat=True)
+    return found.first() or 0
+
+
+def list_unmeasured(*, before: datetime, limit: int) -> list[Workspace]:
+    """Return workspaces whose artifacts were not measured since ``before``, or never. One query."""
+    due = Q(usage=None) | Q(usage__measured_at=None) | Q(usage__measured_at__lt=before)
+    return list(Workspace.objects.filter(due).order_by("pk")[:limit])
+
+
+def is_last_owner(*, user: User) -> bool:
+    """Tell whether somebody is the only active owner of the server. One query."""
+    owners = RoleAssignment.objects.filter(group=None, workspace=None, role=Role.OWNER, user__is_active=True)
+    return list(owners.values_list("user_id", flat=True)[:2]) == [user.pk]
 
 
 def list_roles(*, user: User) -> list[RoleRow]:
@@ -69,6 +99,17 @@ def list_roles(*, user: User) -> list[RoleRow]:
     return [
         RoleRow(Role(role), *where) for role, *where in assigned.values_list("role", "group__name", "workspace__name")
     ]
+
+
+def roles_by_person(*, people: Sequence[int]) -> dict[int, list[RoleRow]]:
+    """Return what each of these people was given, in the order of ``list_roles``. One query."""
+    assigned = RoleAssignment.objects.filter(user__in=people).order_by(
+        F("workspace__name").asc(nulls_first=True), F("group__name").asc(nulls_first=True)
+    )
+    roles: dict[int, list[RoleRow]] = {}
+    for user_id, role, *where in assigned.values_list("user_id", "role", "group__name", "workspace__name"):
+        roles.setdefault(user_id, []).append(RoleRow(Role(role), *where))
+    return roles
 
 
 def list_members(*, group: ResourceGroup | None = None, workspace: Workspace | None = None) -> list[MemberRow]:
@@ -112,15 +153,18 @@ def _readable(credential: Credential, roles: Roles) -> QuerySet[Workspace]:
 
 
 def _highest_role(roles: Roles, *, group_id: int, workspace_id: int | None = None) -> Role:
-    """Return the highest of the roles that hold there; the caller has made sure that there is one."""
-    return max(
-        (
-            Role(role)
-            for role, on_group, on_workspace in roles
-            if on_group in (None, group_id) and on_workspace in (None, workspace_id)
-        ),
-        key=RANK.__getitem__,
-    )
+    """Return the highest of the roles that hold there.
+
+    :raises NotFoundError: if there is none any more.
+    """
+    held = [
+        Role(role)
+        for role, on_group, on_workspace in roles
+        if on_group in (None, group_id) and on_workspace in (None, workspace_id)
+    ]
+    if not held:
+        raise NotFoundError("You have no role there any more.")
+    return max(held, key=RANK.__getitem__)
 
 
 def _workspace_rows(found: Sequence[Workspace], roles: Roles) -> list[WorkspaceRow]:

@@ -27,7 +27,7 @@ from tracking.workspaces.models import Workspace
 IRIS = DatasetLogged(name="iris", digest="d1", source_type="s3", source="{}", schema="", profile="", tags=())
 FILE = b"0123456789"
 UNKEPT = Keeping(runs=None, workspaces=None, groups=None)
-RECORDS = ("AuditEvent", "Deletion")
+RECORDS = ("AuditEvent", "Deletion", "RunDocument", "WorkspaceUsage")
 
 
 def an_experiment(workspace: Workspace, name: str) -> Experiment:

@@ -17,7 +17,15 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request as DrfRequest
 
-from tracking.api.base import ApiView, Endpoint, TokenAuthentication, json_response, read_body, refuse_nul
+from tracking.api.base import (
+    ApiView,
+    Endpoint,
+    TokenAuthentication,
+    json_response,
+    read_body,
+    refuse_nul,
+    refuse_tracking_token,
+)
 from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidParameterError, PermissionDeniedError, UnauthenticatedError
 from tracking.core.json import Request
@@ -50,7 +58,7 @@ class Place(StrEnum):
     """What a route is about, and so where the asker needs a role."""
 
     OPEN = "open"  # nothing: anybody may ask
-    PERSON = "person"  # the asker: anybody with a valid credential may
+    PERSON = "person"  # the asker: anybody with a valid credential (whose scope permits it) may
     SERVER = "server"
     GROUP = "group"  # the one that <group> in the path names
     WORKSPACE = "workspace"  # the one that <workspace> in the path names
@@ -185,7 +193,9 @@ def _authorised(needed: Access, credential: Credential, path: Mapping[str, str])
     """
     arguments: dict[str, object] = dict(path)
     need, despite_lock = needed.need, needed.despite_lock
-    if needed.place is Place.SERVER:
+    if needed.place is Place.PERSON:
+        access.require_person(credential=credential, need=need)
+    elif needed.place is Place.SERVER:
         access.require_server(credential=credential, need=need)
     elif needed.place is Place.GROUP:
         arguments["group"] = access.require_group(
@@ -195,8 +205,8 @@ def _authorised(needed: Access, credential: Credential, path: Mapping[str, str])
         arguments["workspace"] = access.require(
             credential=credential, workspace=path["workspace"], need=need, despite_lock=despite_lock
         )
-        if need is Permission.MANAGE and credential.workspace_id is not None:
-            raise PermissionDeniedError("A tracking token is for logging; to manage a workspace takes an access token.")
+        if need is Permission.MANAGE:
+            refuse_tracking_token(credential)
     return arguments
 
 

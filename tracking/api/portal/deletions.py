@@ -9,7 +9,7 @@ from tracking.api.portal.base import Call, Listing, Nothing, page_size
 from tracking.cleanup import queries, services
 from tracking.cleanup.settings import keeping
 from tracking.cleanup.types import TRASHABLE, Kind, Mode, State, Target
-from tracking.core.errors import InvalidParameterError, PermissionDeniedError
+from tracking.core.errors import InvalidParameterError
 from tracking.core.json import Request
 from tracking.workspaces.types import Permission
 
@@ -59,8 +59,6 @@ def plan(call: Call, body: DeletionTarget) -> shapes.DeletionPlan:
 @endpoint(AskDeletion, max_body_bytes=MAX_BODY_BYTES)
 def ask(call: Call, body: AskDeletion) -> shapes.Deletion:
     """Ask for a deletion. Who asks again for what is being deleted gets the deletion that there is."""
-    if call.credential.workspace_id is not None:
-        raise PermissionDeniedError("A tracking token is for logging; to delete for good takes an access token.")
     target = _target(body)
     deletion = services.delete(
         credential=call.credential,

@@ -22,7 +22,7 @@ ABOUT = {
     for place in (Place.SERVER, Place.GROUP, Place.WORKSPACE)
 }
 INSIDE = ABOUT[Place.GROUP] + ABOUT[Place.WORKSPACE]
-CHANGING = [route for route in CLOSED if route.access.need > Permission.READ]
+CHANGING = [route for route in CLOSED if route.access.need > Permission.READ and route.access.place is not Place.PERSON]
 UNSAFE = [route for route in CLOSED if route.method != "GET"]
 
 
