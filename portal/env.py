@@ -83,7 +83,7 @@ SETTINGS = (
     Setting(
         "PORTAL_WORKSPACE_MAX_RUNS", "0", "Runs that any workspace may hold, deleted ones included. 0: no such limit."
     ),
-    Setting("PORTAL_WORKSPACE_MAX_GB", "0", "Gigabytes of artifacts that any workspace may hold. 0: no such limit."),
+    Setting("PORTAL_WORKSPACE_MAX_GIB", "0", "Gibibytes of artifacts that any workspace may hold. 0: no such limit."),
     Setting(
         "PORTAL_TRASH_DAYS",
         "14",
@@ -128,7 +128,7 @@ class Env:
     max_groups: int
     max_workspaces: int
     workspace_max_runs: int
-    workspace_max_gb: int
+    workspace_max_gib: int
     session_idle_hours: int
     trash_days: int
     workspace_trash_days: int
@@ -184,7 +184,7 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         workspace_max_runs=_number(
             "PORTAL_WORKSPACE_MAX_RUNS", get("PORTAL_WORKSPACE_MAX_RUNS"), least=0, most=999_999_999
         ),
-        workspace_max_gb=_number("PORTAL_WORKSPACE_MAX_GB", get("PORTAL_WORKSPACE_MAX_GB"), least=0, most=999_999),
+        workspace_max_gib=_number("PORTAL_WORKSPACE_MAX_GIB", get("PORTAL_WORKSPACE_MAX_GIB"), least=0, most=999_999),
         session_idle_hours=_number("PORTAL_SESSION_IDLE_HOURS", get("PORTAL_SESSION_IDLE_HOURS"), least=1, most=8760),
         trash_days=_number("PORTAL_TRASH_DAYS", get("PORTAL_TRASH_DAYS"), least=0, most=36_500),
         workspace_trash_days=_number(

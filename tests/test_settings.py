@@ -39,7 +39,7 @@ class TestReadEnv:
             ("PORTAL_MAX_GROUPS", "0"),
             ("PORTAL_MAX_WORKSPACES", "many"),
             ("PORTAL_WORKSPACE_MAX_RUNS", "-1"),
-            ("PORTAL_WORKSPACE_MAX_GB", "1.5"),
+            ("PORTAL_WORKSPACE_MAX_GIB", "1.5"),
             ("PORTAL_TRASH_DAYS", "-1"),
             ("PORTAL_WORKSPACE_TRASH_DAYS", "x"),
             ("PORTAL_GROUP_TRASH_DAYS", "1.5"),
