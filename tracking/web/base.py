@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
 from tracking.workspaces import access
 from tracking.workspaces.access import owns_server
@@ -74,7 +74,7 @@ def workspace_page(
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None
-            except PermissionDeniedError as error:
+            except (ConflictError, PermissionDeniedError) as error:
                 raise PermissionDenied(str(error)) from None
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
@@ -97,7 +97,7 @@ def group_page(
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None
-            except PermissionDeniedError as error:
+            except (ConflictError, PermissionDeniedError) as error:
                 raise PermissionDenied(str(error)) from None
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
@@ -115,6 +115,6 @@ def may(request: HttpRequest, workspace: "Workspace", need: Permission) -> bool:
     """Tell whether the reader may do more than look at a workspace. No query: it was asked a moment ago."""
     try:
         access.require(credential=credential_of(request), workspace=workspace.name, need=need)
-    except PermissionDeniedError:
+    except (ConflictError, PermissionDeniedError):
         return False
     return True
