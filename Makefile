@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS := -n 3 --dist loadfile
 
-.PHONY: run test check screenshots clean
+.PHONY: run test check proof screenshots translations clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py serve
@@ -13,6 +13,10 @@ run: $(VENV)/run.stamp
 test: check
 	$(BIN)/pytest $(TESTS)
 	$(BIN)/pytest $(TESTS) --database postgres
+
+proof: $(VENV)/test.stamp  # the long proofs alone, one after another: hundreds of kills, millions of points
+	$(BIN)/pytest -m proof --proof
+	$(BIN)/pytest -m proof --proof --database postgres
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check
@@ -25,6 +29,9 @@ check: $(VENV)/test.stamp
 
 screenshots: $(VENV)/test.stamp  # the README's pictures, made anew
 	$(BIN)/python -m tests.support.screenshots
+
+translations: $(VENV)/test.stamp  # the catalogues brought up to date; CONTRIBUTING.md says how
+	$(BIN)/python -m tests.support.translations
 
 clean:
 	rm -rf $(VENV)

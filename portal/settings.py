@@ -87,6 +87,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ARTIFACT_ROOT = ENV.artifact_root
 PORTAL_URL = ENV.url
 
+# ---- limits --------------------------------------------------------------------------------------------------------
+
+MAX_GROUPS, MAX_WORKSPACES = ENV.max_groups, ENV.max_workspaces
+WORKSPACE_MAX_RUNS, WORKSPACE_MAX_BYTES = ENV.workspace_max_runs, ENV.workspace_max_gb * 10**9  # 0: none
+
 # ---- people --------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tracking.User"
@@ -141,6 +146,10 @@ STATIC_ROOT = ENV.data_dir / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {"staticfiles": {"BACKEND": "portal.static_storage.ModuleStaticFilesStorage"}}
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
 TIME_ZONE = "UTC"
 USE_I18N = USE_TZ = True
 

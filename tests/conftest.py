@@ -36,8 +36,11 @@ CLUSTER = pytest.StashKey[Cluster]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the caller choose the database."""
+    """Let the caller choose the database, and ask for the long proofs."""
     parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite", help="what the tests run on")
+    parser.addoption(
+        "--proof", action="store_true", help="run the long proofs as well: hundreds of kills, millions of points"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,6 +69,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if CLUSTER in config.stash:
         config.stash[CLUSTER].stop()
     shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long proofs out unless they are asked for: a small version of each is among the other tests."""
+    if config.getoption("--proof"):
+        return
+    skip = pytest.mark.skip(reason="a long proof: --proof (or `make proof`) runs it")
+    for item in items:
+        if item.get_closest_marker("proof"):
+            item.add_marker(skip)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0002_metric_block'),
+        ('tracking', '0020_tokens_and_audit'),
     ]
 
     operations = [

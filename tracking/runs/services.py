@@ -20,6 +20,7 @@ from tracking.core.memory import Memory
 from tracking.identity.models import User
 from tracking.runs import store
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Run, RunTag
+from tracking.runs.quotas import check_run_quota
 from tracking.runs.rules import check_distinct, check_key, check_length, missing
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_NAME,
@@ -162,8 +163,10 @@ def create_run(*, experiment: Experiment, name: str, user_name: str, started_at:
     """Start a run. Its name and the tag mlflow.runName mirror each other; without either the server invents one.
 
     :raises InvalidParameterError: if both are given and differ.
+    :raises QuotaExceededError: if the workspace may not hold more.
     """
     hold_active_experiment(experiment)
+    check_run_quota(experiment.workspace)
     check_distinct(tags, field="tag")
     tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
     if name and tagged and name != tagged:
