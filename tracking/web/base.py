@@ -85,3 +85,12 @@ def workspace_page(
 def _with_name(request: HttpRequest, former: str, name: str) -> str:
     """Return the address of the same page under the workspace's present name."""
     return request.get_full_path().replace(f"/w/{former}", f"/w/{name}", 1)
+
+
+def may(request: HttpRequest, workspace: "Workspace", need: Permission) -> bool:
+    """Tell whether the reader may do more than look at a workspace. No query: it was asked a moment ago."""
+    try:
+        access.require(credential=credential_of(request), workspace=workspace.name, need=need)
+    except PermissionDeniedError:
+        return False
+    return True
