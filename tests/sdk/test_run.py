@@ -302,9 +302,9 @@ class TestExperiment:
 
         assert second != experiment.id
         assert [one.name for one in Experiment.list(experiment.workspace) if name in one.name] == [name]
-        assert experiment.archived_time is not None
+        assert [experiment.archived_time is None] == [False]
         experiment.reactivate(f"{name} again")
-        assert experiment.archived_time is None
+        assert [experiment.archived_time is None] == [True]
         assert [found.id for found in Experiment(experiment.workspace, f"{name} again").get_runs()] == [run.id]
 
     def test_in_the_trash_says_so(self, experiment: Experiment) -> None:
