@@ -54,7 +54,7 @@ def server_page(
 
 
 def owner_links(request: HttpRequest) -> dict[str, object]:
-    """Say to templates whether the reader owns the server; asked only where a page asks, a query a second at most."""
+    """Say to templates whether the reader owns the server; one query, where a page asks."""
     return {"owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user)}
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from tracking.charts.direction import best_of
 from tracking.core.clock import utc_now
@@ -59,6 +60,7 @@ class Lines:
     left: int
 
 
+@require_safe
 @workspace_page(need=Permission.READ)
 def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
     """Lay the runs of ``?runs=a,b,c`` side by side; ``only=diff`` leaves out what they agree on, ``keys`` searches.
