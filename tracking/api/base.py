@@ -244,6 +244,17 @@ def _workspace_name(request: HttpRequest, in_path: str | None) -> str:
     return in_path or in_header or DEFAULT_NAME
 
 
+def refuse_tracking_token(credential: Credential) -> None:
+    """Refuse to manage with a token that was made for logging.
+
+    :raises PermissionDeniedError: if the credential is for one workspace.
+    """
+    if credential.workspace_id is not None:
+        raise errors.PermissionDeniedError(
+            "A tracking token is for logging to its workspace; to manage one takes an access token."
+        )
+
+
 def refuse_nul(request: HttpRequest) -> None:
     """Refuse an address with NUL: no name or id has it, and PostgreSQL does not even take the question."""
     if "\0" in request.path:

@@ -21,6 +21,7 @@ from tracking.core.memory import Memory
 from tracking.identity.models import User
 from tracking.runs import queries, store
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Run, RunTag
+from tracking.runs.quotas import check_run_quota
 from tracking.runs.rules import check_distinct, check_key, check_length, missing
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_NAME,
@@ -166,8 +167,10 @@ def create_run(
     """Start a run. Its name and the tag mlflow.runName mirror each other; without either the server invents one.
 
     :raises InvalidParameterError: if both are given and differ.
+    :raises QuotaExceededError: if the workspace may not hold more.
     """
     hold_active_experiment(experiment)
+    check_run_quota(experiment.workspace)
     check_distinct(tags, field="tag")
     tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
     if name and tagged and name != tagged:
@@ -180,7 +183,7 @@ def create_run(
     check_length(user_name, field="user_id", most=256)
     run = Run.objects.create(
         uid=new_run_uid(),
-        workspace_id=experiment.workspace_id,
+        workspace=experiment.workspace,
         experiment_id=experiment.pk,
         name=name,
         user_name=user_name,

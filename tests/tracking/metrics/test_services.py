@@ -1,6 +1,7 @@
 """Logging and compaction together: what was acknowledged is read, once, whatever was compacted when."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pytest
@@ -160,6 +161,43 @@ class TestCompact:
 
         assert MetricSegment.objects.filter(run=run).count() <= services.MAX_SEGMENTS_A_PASS
         assert len(queries.read_series(runs=[run], keys=["loss"])[run.uid, "loss"]) == 1280
+
+
+class TestSettle:
+    def test_wakes_a_worker_up_for_points_that_are_worth_it(
+        self, run: Run, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
+    ) -> None:
+        log_points(run, "loss", curve(1_000))
+
+        with django_capture_on_commit_callbacks() as messages:
+            services.settle(run=run)
+
+        assert len(messages) == 1
+
+    def test_leaves_short_runs_and_what_is_compacted(
+        self,
+        run: Run,
+        new_run: Callable[[], Run],
+        django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]],
+    ) -> None:
+        log_points(run, "loss", curve(1_000))
+        compact(run)
+        short = new_run()
+        log_points(short, "loss", curve(50))
+
+        with django_capture_on_commit_callbacks() as messages:
+            services.settle(run=run)
+            services.settle(run=short)
+
+        assert messages == []
+
+    def test_is_for_a_single_request_too(self, run: Run) -> None:
+        log_points(run, "loss", curve(1_000))
+
+        compact(run)
+
+        assert MetricBlock.objects.filter(run=run).count() == 1
+        assert MetricSegment.objects.filter(run=run).count() == 0
 
 
 class TestSweep:

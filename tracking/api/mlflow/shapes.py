@@ -11,6 +11,7 @@ from tracking.core.clock import to_ms
 from tracking.metrics.types import SeriesRow
 from tracking.registry.types import LoggedModelRow, ModelLinks
 from tracking.runs.types import DatasetLogged, ExperimentRow, Pair, RunRow
+from tracking.workspaces.types import WorkspaceRow
 
 if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
@@ -142,7 +143,7 @@ def file_info(info: FileInfo, *, below: str = "") -> Json:
     return compact({"path": path, "is_dir": info.is_dir, "file_size": info.size_bytes})
 
 
-def workspace(found: "Workspace") -> Json:
+def workspace(found: "Workspace | WorkspaceRow") -> Json:
     """Return a Workspace."""
     return compact({"name": found.name, "description": found.description or None})
 

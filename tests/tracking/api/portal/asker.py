@@ -2,15 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Self
 
-from django.test import Client
+from django.test import Client, TestCase
 
 from tracking.core.clock import utc_now
-from tracking.identity.models import AccessToken, User
-from tracking.identity.secrets import digest_of, new_secret
-from tracking.identity.types import TokenKind
+from tracking.identity.models import User
+from tracking.identity.services import issue_access_token
 
 
 @dataclass(frozen=True)
@@ -22,27 +20,19 @@ class Asker:
     @classmethod
     def of(cls, user: User) -> Self:
         """Return a person with an access token that is good wherever they have a role."""
-        text, now = new_secret(), utc_now()
-        AccessToken.objects.create(
-            user=user,
-            kind=TokenKind.ACCESS,
-            name="test",
-            digest=digest_of(text),
-            hint=text[-4:],
-            created_at=now,
-            expires_at=now + timedelta(hours=1),
-        )
-        return cls(text)
+        return cls(issue_access_token(user=user, name="test", now=utc_now()).text)
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Send JSON below ``/api/v1/``; return the status and what came back."""
-        response = Client(raise_request_exception=False).generic(
-            method,
-            f"/api/v1/{path}",
-            b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
-            content_type="application/json",
-            headers={"Authorization": f"Bearer {self.token}"},
-        )
+        # What the server does after a commit, it does here when the request is over: the test's own transaction stays.
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            response = Client(raise_request_exception=False).generic(
+                method,
+                f"/api/v1/{path}",
+                b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
+                content_type="application/json",
+                headers={"Authorization": f"Bearer {self.token}"},
+            )
         return response.status_code, json.loads(response.content) if response.content else None
 
     def done(self, method: str, path: str, body: object = None) -> Any:
