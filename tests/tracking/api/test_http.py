@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -304,3 +305,50 @@ class TestManyConnections:
         for connection in asking:
             connection.close()
         assert {status_of(answer) for answer in answers} == {200}
+
+
+class TestAnswers:
+    """Small answers leave in one piece: a second one would wait for a client that delays its acknowledgements."""
+
+    @staticmethod
+    def pieces(wire: Wire, request: bytes) -> list[bytes]:
+        """Return what each read of a connection brings, where the server writes it."""
+        with wire.connect(request) as connection:
+            connection.settimeout(ANSWER_S)
+            first = connection.recv(65536)
+            connection.settimeout(0.2)
+            with suppress(TimeoutError):
+                return [first, connection.recv(65536)]
+            return [first]
+
+    def test_of_a_write_come_head_and_body_at_once(self, wire: Wire) -> None:
+        body = batch(wire, "once", padded_to=200)
+
+        for _ in range(5):  # two pieces would arrive together now and then
+            (answer,) = self.pieces(wire, wire.post_head("runs/log-batch", f"Content-Length: {len(body)}") + body)
+
+            assert status_of(answer) == 200
+            assert answer.endswith(b"\r\n\r\n{}")
+
+    def test_to_head_has_no_body(self, wire: Wire) -> None:
+        (answer,) = self.pieces(wire, wire.head("HEAD", "mlflow/experiments/get?experiment_id=0"))
+
+        assert status_of(answer) == 200
+        assert answer.endswith(b"\r\n\r\n")
+
+    def test_that_are_large_come_whole(self, wire: Wire) -> None:
+        content = b"0123456789" * 100_000
+        put = wire.put_head("whole.bin", f"Content-Length: {len(content)}", "Connection: close")
+        assert status_of(wire.ask(put, content)) == 200
+
+        answer = wire.ask(wire.head("GET", f"mlflow-artifacts/artifacts/{wire.folder}/whole.bin", "Connection: close"))
+
+        assert answer.partition(b"\r\n\r\n")[2] == content
+
+    def test_to_requests_sent_without_waiting_come_in_their_order(self, wire: Wire) -> None:
+        paths = ("mlflow/experiments/get?experiment_id=0", "mlflow/experiments/get?experiment_id=none")
+        last = wire.head("GET", paths[0], "Connection: close")
+
+        answer = wire.ask(*(wire.head("GET", path) for path in paths), last)
+
+        assert STATUS.findall(answer) == [b"200", b"400", b"200"]
