@@ -48,7 +48,7 @@ def answered(request: bytes, *, pieces: tuple[bytes, ...] = (b"{}",)) -> Recorde
         config = Config(application, http=PatientProtocol, interface="asgi3", lifespan="off", log_config=None)
         config.load()
         connection, state = Recorder(), ServerState()
-        protocol = PatientProtocol(config, state, {})  # type: ignore[no-untyped-call]
+        protocol = PatientProtocol(config, state, {})
         protocol.connection_made(connection)
         protocol.data_received(request)
         while state.tasks:

@@ -1,6 +1,9 @@
 """Acknowledged is stored: a whole portal under load, whose processes are killed again and again."""
 
+import json
 import random
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from portal.env import BASE_DIR
 from tests.support import ledger
 from tests.support.portal import Portal, new_environ
 from tests.support.programs import wait_until
@@ -103,3 +107,19 @@ class TestKills:
     @pytest.mark.proof
     def test_of_two_hundred_processes_lose_and_double_nothing(self, portal: Portal, tmp_path: Path) -> None:
         prove(portal, tmp_path, kills=200)
+
+
+class TestCompaction:
+    def test_killed_after_any_statement_leaves_every_point_once(self, tmp_path: Path) -> None:
+        command = [sys.executable, "-m", "tests.tracking.metrics.crashing"]
+        environ = new_environ(tmp_path)
+
+        done = subprocess.run(command, env=environ, cwd=BASE_DIR, capture_output=True, text=True, check=True)
+
+        *dead, alive = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(dead) >= 6  # it makes some ten statements
+        assert all(attempt["is_dead"] for attempt in dead)
+        assert alive["status"] == 0
+        assert all(attempt["is_whole"] for attempt in [*dead, alive])
+        assert {attempt["blocks"] for attempt in dead} == {1}
+        assert alive["blocks"] == 2
