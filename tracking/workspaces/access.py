@@ -99,7 +99,6 @@ def forget() -> None:
     """Take a change of roles, locks or names into account at once in this process; others do within a second."""
     _granted.forget()
     forget_quotas()
-    _owners.forget()
 
 
 def _find(credential: Credential, name: str) -> _Granted | None:
