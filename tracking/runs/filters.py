@@ -106,10 +106,10 @@ class KeyIds:
                 names[_CARRIED[entity].kind].add(name)
         self._ids: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         if names:
-            asked = reduce(or_, (Q(kind=kind, name__in=sorted(wanted)) for kind, wanted in names.items()))
-            found = Key.objects.filter(asked, experiment__in=experiment_pks)
+            all_names = sorted(set().union(*names.values()))
+            found = Key.objects.filter(experiment__in=experiment_pks, kind__in=list(names), name__in=all_names)
             for kind, name, pk in found.values_list("kind", "name", "pk"):
-                self._ids[kind, name].append(pk)
+                self._ids[kind, name].append(pk)  # also those of a name that was asked for as another kind
 
     def list_ids(self, entity: Entity, name: str) -> list[int]:
         """Return the ids of a key that was named: at most one an experiment."""
