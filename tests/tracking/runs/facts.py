@@ -218,7 +218,8 @@ def in_order(many: Sequence[Facts], keys: Sequence[OrderKey]) -> list[str]:
         nan: list[Facts] = []
         missing: list[Facts] = []
         for facts in ordered:
-            found = [facts.started_us] if key.key == "start_time" else values_of(facts, key.entity, key.key, key.stat)
+            is_start = (key.entity, key.key) == (Entity.ATTRIBUTE, "start_time")
+            found = [facts.started_us] if is_start else values_of(facts, key.entity, key.key, key.stat)
             value = found[0] if found else None
             if value is None:
                 missing.append(facts)
