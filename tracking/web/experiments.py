@@ -26,7 +26,7 @@ from tracking.runs.queries import (
 )
 from tracking.runs.types import NOTE_TAG, ExperimentSummary, KeyKind, Lifecycle, Pair, RunRow
 from tracking.web.base import workspace_page
-from tracking.web.charts import MAX_RUNS, chart_grid, metric_names
+from tracking.web.charts import AMOUNTS, MAX_RUNS, chart_grid, metric_names
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import format_count, shorten, spell_marks, time_element
 from tracking.web.fragments import render_page
@@ -123,7 +123,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     query = request.GET
     page, total, trouble = _search(workspace, experiment, query)
-    charted = _charted_rows(workspace, query, page.rows)
+    charted = _charted_rows(workspace, experiment, query, page.rows)
     series = series_by_run(run_ids=list({row.pk for row in (*page.rows, *charted)}))
     columns = asked_columns(query) or default_columns(page.rows, series)
     grid = chart_grid(
@@ -131,6 +131,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
         workspace=workspace,
         runs=charted,
         metrics=metric_names({row.pk: series.get(row.pk, []) for row in charted}),
+        found=total,
     )
     keys = {
         ColumnKind.PARAM: list_keys(experiment_ids=[experiment.pk], kind=KeyKind.PARAM),
@@ -205,9 +206,24 @@ def _search(
     return page, total, None
 
 
-def _charted_rows(workspace: Workspace, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:
-    """Return the runs that ``?runs=`` chooses, in that order, else the newest of the page, newest first."""
+def _charted_rows(workspace: Workspace, experiment: Experiment, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:
+    """Return the runs that ``?runs=`` chooses, in that order, else the newest of the page, newest first.
+
+    ``?charted=`` asks for so many of those that the filter finds, at most ``MAX_CHARTED``.
+    """
     uids = [uid for uid in query.get("runs", "").split(",") if uid]
     if uids:
         return run_rows(find_runs(workspace=workspace, uids=uids[:MAX_RUNS]))
-    return sorted(rows, key=lambda row: (row.started_at, row.uid), reverse=True)[:CHARTED_AT_FIRST]
+    asked = query.get("charted", "")
+    most = int(asked) if asked in map(str, AMOUNTS) else CHARTED_AT_FIRST
+    if rows and most > CHARTED_AT_FIRST:
+        rows = search_runs(
+            workspace=workspace,
+            experiment_ids=[str(experiment.pk)],
+            filter_text=query.get("filter", "").strip(),
+            order_by=[],
+            lifecycle=Lifecycle.DELETED if rows[0].is_deleted else Lifecycle.ACTIVE,
+            page_token="",
+            max_results=most,
+        ).rows
+    return sorted(rows, key=lambda row: (row.started_at, row.uid), reverse=True)[:most]
