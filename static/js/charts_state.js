@@ -28,7 +28,7 @@ function state() {
     logy: checked(controls.logy),
     clip: checked(controls.clip),
     link: controls.link.checked ? [] : ["0"],
-    group: differs(controls.group, ""),
+    by: differs(controls.group, ""),
     average: isGrouped ? differs(controls.average, "mean") : [],
     spread: isGrouped ? differs(controls.spread, "std") : [],
     live: differs(controls.live, "5"),
@@ -48,12 +48,15 @@ export function remember() {
     const target = new URL(link.href);
     if (target.pathname === location.pathname && target.origin === location.origin) link.href = withState(link.href, now);
   }
-  for (const [name, values] of Object.entries(now)) {
-    for (const field of document.querySelectorAll(`main input[type=hidden][name="${name}"]`)) {
-      field.value = values[0] ?? "";
-      field.disabled = !values.length;
-    }
-  }
+  const charted = here.getAll("charted").map((value) => ["charted", value]);
+  const fields = [...Object.entries(now).flatMap(([name, values]) => values.map((value) => [name, value])), ...charted];
+  for (const box of document.querySelectorAll("[data-chart-state]")) box.replaceChildren(...fields.map(hiddenField));
+}
+
+function hiddenField([name, value]) {
+  const field = document.createElement("input");
+  Object.assign(field, { type: "hidden", name, value });
+  return field;
 }
 
 function withState(href, now) {

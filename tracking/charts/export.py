@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracking.core.clock import from_ms
+from tracking.core.csv import harmless
 from tracking.metrics.queries import get_history
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 POINTS_AT_A_TIME = 25_000
 HEAD = ("run_id", "run_name", "metric", "step", "time", "value")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_parts(*, runs: Sequence[Run], metrics: Sequence[str]) -> Iterator[str]:
@@ -31,7 +31,7 @@ def csv_parts(*, runs: Sequence[Run], metrics: Sequence[str]) -> Iterator[str]:
 
 def _parts_of(run: Run, metric: str) -> Iterator[str]:
     token: str | None = ""
-    beginning = (run.uid, _text(run.name), _text(metric))
+    beginning = (run.uid, harmless(run.name), harmless(metric))
     while token is not None:
         page = get_history(run=run, key=metric, page_token=token, max_results=POINTS_AT_A_TIME)
         points, token = page.points, page.next_token
@@ -43,11 +43,6 @@ def _lines(rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
-
-
-def _text(name: str) -> str:
-    """Return a name that no spreadsheet takes for a formula."""
-    return f"'{name}" if name.startswith(_FORMULA) else name
 
 
 def _time(at_ms: int) -> str:

@@ -40,6 +40,11 @@ MAX_RUNS = 100  # named one by one in a page's address
 AMOUNTS = (10, 100, MAX_CHARTED)
 MAX_OFFERED = 200  # choices in a list
 EPOCH = "epoch"
+CHART_FIELDS = (
+    *("x", "smooth", "logx", "logy", "clip", "link", "by", "average", "spread", "live", "find", "zoom", "full", "pin"),
+    *("panel", "charted"),
+)
+"""What charts_state.js writes into the address of a page with charts, and ``charted``."""
 INTERVALS_S = (2, 5, 10, 30, 60, 0)
 
 
@@ -152,7 +157,7 @@ class ChartsState:
 
     @classmethod
     def from_query(cls, query: QueryDict) -> Self:
-        """Read ``x``, ``smooth``, ``logx``, ``logy``, ``clip``, ``link``, ``group``, ``average``, ``spread``, ``live``,
+        """Read ``x``, ``smooth``, ``logx``, ``logy``, ``clip``, ``link``, ``by``, ``average``, ``spread``, ``live``,
         ``find``.
         """
         smooth = query.get("smooth", "")
@@ -160,7 +165,7 @@ class ChartsState:
         smoother = smoother or Smoother.EMA
         is_smooth = bool(smooth) and not _is_refused(parse_smoothing, f"{smoother}:{amount}")
         x = query.get("x", XAxis.STEP)
-        group, average, spread = query.get("group", ""), query.get("average", "mean"), query.get("spread", "std")
+        group, average, spread = query.get("by", ""), query.get("average", "mean"), query.get("spread", "std")
         is_group = not _is_refused(parse_grouping, group, average, spread)
         return cls(
             x=XAxis.STEP if _is_refused(parse_x, x) else x,
@@ -200,7 +205,8 @@ class ChartGrid:
     """What templates/charts/grid.html shows. ``context`` is for static/js/charts_grid.js, through json_script.
 
     ``x_metrics``: those to choose as x; ``group_params`` and ``group_tags``: what runs can be grouped by. ``amounts``:
-    how many runs there are to choose from, none where the page does not let the reader choose.
+    how many runs there are to choose from, none where the page does not let the reader choose. ``kept``: what forms
+    send along (charts/_state.html).
     """
 
     runs: tuple[ChartedRun, ...]
@@ -212,6 +218,7 @@ class ChartGrid:
     intervals: tuple[Choice, ...]
     is_live: bool
     state: ChartsState
+    kept: tuple[tuple[str, str], ...]
     context: dict[str, Json]
 
 
@@ -275,6 +282,7 @@ def chart_grid(
         intervals=_intervals(state.live),
         is_live=is_live,
         state=state,
+        kept=tuple((name, value) for name in CHART_FIELDS for value in request.GET.getlist(name) if value),
         context=context,
     )
 

@@ -213,9 +213,8 @@ class TestSeries:
         metrics = {f"m{i}": [1.0, 2.0] for i in range(5)}
         runs = [add_run(experiment, f"run {i}", metrics=metrics) for i in range(12)]
 
-        with django_assert_max_num_queries(
-            9
-        ):  # session, person, workspace, roles; runs, series, keys, segments, blocks
+        # session, person, workspace, its group and its roles; runs, series, keys, segments, blocks
+        with django_assert_max_num_queries(10):
             answer = answer_of(bob, run=",".join(run.uid for run in runs), metric=list(metrics))
 
         assert len(answer["traces"]) == 60
@@ -376,7 +375,7 @@ class TestRunValues:
         runs = [add_run(experiment, f"run {i}", metrics={"loss": [1.0]}, params={"lr": "1"}) for i in range(30)]
         url = f"{self.URL}?column=params.lr&column=metrics.loss&column=min(metrics.loss)&run="
 
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(8):
             bob.get(url + ",".join(run.uid for run in runs))
 
 
@@ -393,7 +392,7 @@ class TestChartGrid:
     def test_reads_its_state_from_the_address(self, people: People, rf: RequestFactory) -> None:
         state = ChartsState.from_query(
             QueryDict(
-                "x=metric:epoch&smooth=gaussian:7&logx=1&logy=1&clip=1&link=0&group=params.lr&spread=ci95&find=loss$"
+                "x=metric:epoch&smooth=gaussian:7&logx=1&logy=1&clip=1&link=0&by=params.lr&spread=ci95&find=loss$"
             )
         )
 
@@ -407,7 +406,7 @@ class TestChartGrid:
         assert (state.smoother, state.amount) == ("ema", "0.6")
 
     def test_falls_back_where_the_address_says_nonsense(self) -> None:
-        state = ChartsState.from_query(QueryDict("x=up&smooth=best:9&group=lr&spread=wide"))
+        state = ChartsState.from_query(QueryDict("x=up&smooth=best:9&by=lr&spread=wide"))
 
         assert state == ChartsState.from_query(QueryDict(""))
 
