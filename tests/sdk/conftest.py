@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from mlportal import Experiment, Workspace
 
 from tests.support.portal import Portal
+from tests.support.sdk import new_access_token
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def token(live_portal: Portal) -> str:
-    """Return a credential for workspace ``default``."""
-    return urlsplit(live_portal.tracking_uri()).password or ""
+    """Return an access token of the owner of everything."""
+    return new_access_token(live_portal)
 
 
 @pytest.fixture
