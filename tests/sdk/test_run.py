@@ -136,6 +136,7 @@ class TestGetMetrics:
         assert run.get_metrics() == {"epoch": {"loss": [3.0, 2.0], "acc": [0.0, 1.0]}}
         assert run.get_metrics("epoch") == run.get_metrics()
 
+    @pytest.mark.filterwarnings("ignore:The ``noload``")  # mlflow.load_table imports its own database
     def test_returns_a_tables_path_or_its_columns(self, run: Run, stock: MlflowClient) -> None:
         run.log_table("people", {"name": ["ann", None], "age": [1, 2]})
 
