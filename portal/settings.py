@@ -86,6 +86,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ARTIFACT_ROOT = ENV.artifact_root
 PORTAL_URL = ENV.url
 
+# ---- limits --------------------------------------------------------------------------------------------------------
+
+MAX_GROUPS, MAX_WORKSPACES = ENV.max_groups, ENV.max_workspaces
+WORKSPACE_MAX_RUNS, WORKSPACE_MAX_BYTES = ENV.workspace_max_runs, ENV.workspace_max_gb * 10**9  # 0: none
+
 # ---- people --------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tracking.User"

@@ -12,7 +12,8 @@ from tracking.registry.models import (
     RunModelInput,
     RunModelOutput,
 )
-from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
+from tracking.saved_views.models import SavedView
 from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
@@ -39,9 +40,11 @@ __all__ = [
     "ResourceGroup",
     "RoleAssignment",
     "Run",
+    "RunDocument",
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
+    "SavedView",
     "Session",
     "SignInLink",
     "User",

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -87,36 +87,42 @@ def endpoint(
     return lambda function: Endpoint(function, body, max_body_bytes, shares_commit)
 
 
+def authenticate(request: HttpRequest) -> Credential:
+    """Return who asks, by a token: the password of HTTP Basic (with any user name), or Bearer.
+
+    :raises UnauthenticatedError: unless a valid one came with the request.
+    :raises TooManyTriesError: in its place, where too many that we never gave come from one address.
+    """
+    scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            _, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise errors.UnauthenticatedError("The Authorization header is not valid HTTP Basic.") from None
+    elif scheme.lower() == "bearer":
+        token = rest.strip()
+    else:
+        raise errors.UnauthenticatedError(
+            "A token is needed: put it into the tracking URI (http://user:TOKEN@host/w/workspace) or into "
+            "MLFLOW_TRACKING_TOKEN. `manage.py tracking_uri` and the workspace's page in the portal make one."
+        )
+    now = utc_now()
+    try:
+        credential = credential_by_token(text=token, now=now)
+    except errors.UnknownCredentialError:
+        count_unknown(address=request.META.get("REMOTE_ADDR", ""))
+        raise
+    note_token(credential.token.token_id if credential.token else None)
+    note_use(credential=credential, now=now)
+    return credential
+
+
 class TokenAuthentication(BaseAuthentication):
-    """A token: as the password of HTTP Basic (any user name), or as Bearer."""
+    """``authenticate`` for the views of Django REST framework."""
 
     def authenticate(self, request: DrfRequest) -> "tuple[User, Credential]":
-        """Return who asks.
-
-        :raises UnauthenticatedError: unless a valid token came with the request.
-        :raises TooManyTriesError: in its place, where too many that we never gave come from one address.
-        """
-        scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                _, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                raise errors.UnauthenticatedError("The Authorization header is not valid HTTP Basic.") from None
-        elif scheme.lower() == "bearer":
-            token = rest.strip()
-        else:
-            raise errors.UnauthenticatedError(
-                "A token is needed: put it into the tracking URI (http://user:TOKEN@host/w/workspace) or into "
-                "MLFLOW_TRACKING_TOKEN. `manage.py tracking_uri` and the workspace's page in the portal make one."
-            )
-        now = utc_now()
-        try:
-            credential = credential_by_token(text=token, now=now)
-        except errors.UnknownCredentialError:
-            count_unknown(address=request.META.get("REMOTE_ADDR", ""))
-            raise
-        note_token(credential.token.token_id if credential.token else None)
-        note_use(credential=credential, now=now)
+        """Return who asks. :raises UnauthenticatedError: unless a valid token came with the request."""
+        credential = authenticate(request._request)
         return credential.user, credential
 
     def authenticate_header(self, request: DrfRequest) -> str:
@@ -145,29 +151,36 @@ class ApiView(APIView):
 
 
 class MlflowView(ApiView):
-    """One path of MLflow's API: an endpoint and the permission it needs for each method."""
+    """One path of MLflow's API: an endpoint and the permission it needs for each method.
+
+    Its ``dispatch`` is short: what Django REST framework wraps a request in, these routes would only pay the time of.
+    """
 
     endpoints: Mapping[str, tuple[Endpoint[Any], Permission]] = {}
 
-    @property
-    def allowed_methods(self) -> list[str]:
-        return list(self.endpoints)
+    def dispatch(self, request: HttpRequest, *args: object, **path: str) -> HttpResponseBase:
+        """Authenticate, answer, and answer errors as MLflow does."""
+        try:
+            return self.run(request, authenticate(request), **path)
+        except Exception as error:
+            return answer_exception(error, {})
 
-    def run(self, request: DrfRequest, workspace: str | None = None, **path: str) -> HttpResponseBase:
+    def run(
+        self, request: HttpRequest, credential: Credential, workspace: str | None = None, **path: str
+    ) -> HttpResponseBase:
         """Authorise, read the body, call the endpoint, answer."""
         method = "GET" if request.method == "HEAD" else request.method or ""
         if method not in self.endpoints:
             raise MethodNotAllowed(method)
         called, need = self.endpoints[method]
-        raw, credential = request._request, cast(Credential, request.auth)
-        refuse_nul(raw)
+        refuse_nul(request)
         call = Call(
-            request=raw,
+            request=request,
             credential=credential,
-            workspace=access.require(credential=credential, workspace=_workspace_name(raw, workspace), need=need),
+            workspace=access.require(credential=credential, workspace=_workspace_name(request, workspace), need=need),
             now=utc_now(),
         )
-        given = () if called.body is None else (read_body(raw, called.body, called.max_body_bytes),)
+        given = () if called.body is None else (read_body(request, called.body, called.max_body_bytes),)
 
         def answer_call() -> object:
             return called.function(call, *given, **path)
@@ -175,21 +188,19 @@ class MlflowView(ApiView):
         answer = COMMITS.run(answer_call) if called.shares_commit else answer_call()
         return answer if isinstance(answer, HttpResponseBase) else json_response(answer)
 
-    get = post = put = patch = delete = head = options = run  # type: ignore[assignment]
-
 
 class NoEndpoint(MlflowView):
     """A path that MLflow may have and this server does not: 404 to those who have a token, 401 to the others."""
 
-    def run(self, request: DrfRequest, workspace: str | None = None, **path: str) -> HttpResponseBase:
+    def run(
+        self, request: HttpRequest, credential: Credential, workspace: str | None = None, **path: str
+    ) -> HttpResponseBase:
         """Answer what MLflow's clients understand."""
         return error_response(
             status=404,
             code="ENDPOINT_NOT_FOUND",
             message=f"{request.method} {request.path[:200]} is not an endpoint here.",
         )
-
-    get = post = put = patch = delete = head = options = run
 
 
 def json_response(value: object, *, status: int = 200) -> HttpResponse:
@@ -231,12 +242,23 @@ def answer_exception(error: Exception, context: Mapping[str, object]) -> HttpRes
 
 
 def _workspace_name(request: HttpRequest, in_path: str | None) -> str:
-    in_header = request.headers.get(WORKSPACE_HEADER, "").strip()
+    in_header = request.META.get("HTTP_X_MLFLOW_WORKSPACE", "").strip()
     if in_path and in_header and in_path != in_header:
         raise errors.InvalidParameterError(
             f"The tracking URI names workspace {in_path!r} and the header {WORKSPACE_HEADER} names {in_header[:80]!r}."
         )
     return in_path or in_header or DEFAULT_NAME
+
+
+def refuse_tracking_token(credential: Credential) -> None:
+    """Refuse to manage with a token that was made for logging.
+
+    :raises PermissionDeniedError: if the credential is for one workspace.
+    """
+    if credential.workspace_id is not None:
+        raise errors.PermissionDeniedError(
+            "A tracking token is for logging to its workspace; to manage one takes an access token."
+        )
 
 
 def refuse_nul(request: HttpRequest) -> None:
@@ -258,7 +280,7 @@ def read_body(request: HttpRequest, kind: type[Body], most: int) -> Body:
         raise errors.InvalidParameterError("Send the body with a Content-Length, not in chunks.")
     if length.isdigit() and int(length) > most:
         raise errors.TooLargeError(f"The body has {length} bytes; this endpoint takes {most}. Send it in parts.")
-    if request.headers.get("Content-Encoding"):
+    if request.META.get("HTTP_CONTENT_ENCODING"):
         raise errors.InvalidParameterError("Send the body without Content-Encoding.")
     body = request.read(int(length)) if length.isdigit() else b""
     if length.isdigit() and len(body) != int(length):

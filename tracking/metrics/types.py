@@ -19,6 +19,15 @@ class Metric(msgspec.Struct, frozen=True, gc=False):  # a thousand a request: te
     step: int
 
 
+class Latest(msgspec.Struct, frozen=True, gc=False):  # tens of thousands a page
+    """The latest point of a series, by MLflow's rule."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
     """What is known of a metric series without reading its points.

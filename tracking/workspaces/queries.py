@@ -1,12 +1,14 @@
 """Questions about resource groups, workspaces, and who is what in them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
 
+from tracking.core.errors import NotFoundError
 from tracking.identity.models import User
 from tracking.identity.queries import Credential
-from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 from tracking.workspaces.types import GroupRow, LockLevel, LockRow, MemberRow, Role, RoleRow, WorkspaceRow
 
 RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
@@ -33,8 +35,13 @@ def list_workspace_rows(
 
 
 def get_workspace_row(*, credential: Credential, workspace: Workspace) -> WorkspaceRow:
-    """Return one workspace, which the caller has authorised. Three queries."""
-    fresh = Workspace.objects.select_related("group", "usage").get(pk=workspace.pk)
+    """Return one workspace, which the caller has authorised. Three queries.
+
+    :raises NotFoundError: if it, or the asker's role in it, has gone meanwhile.
+    """
+    fresh = Workspace.objects.select_related("group", "usage").filter(pk=workspace.pk).first()
+    if fresh is None:
+        raise NotFoundError(f"Workspace {workspace.name!r} not found.")
     return _workspace_rows([fresh], _roles_of(credential))[0]
 
 
@@ -50,9 +57,32 @@ def list_group_rows(*, credential: Credential, after: str = "", limit: int | Non
 
 
 def get_group_row(*, credential: Credential, group: ResourceGroup) -> GroupRow:
-    """Return one resource group, which the caller has authorised. Four queries."""
-    fresh = ResourceGroup.objects.get(pk=group.pk)
+    """Return one resource group, which the caller has authorised. Four queries.
+
+    :raises NotFoundError: if it, or the asker's role in it, has gone meanwhile.
+    """
+    fresh = ResourceGroup.objects.filter(pk=group.pk).first()
+    if fresh is None:
+        raise NotFoundError(f"Resource group {group.name!r} not found.")
     return _group_rows([fresh], _roles_of(credential))[0]
+
+
+def count_artifact_bytes(*, workspace: Workspace) -> int:
+    """Return what a workspace's artifacts take, as counted. One query."""
+    found = WorkspaceUsage.objects.filter(workspace=workspace).values_list("artifact_bytes", flat=True)
+    return found.first() or 0
+
+
+def list_unmeasured(*, before: datetime, limit: int) -> list[Workspace]:
+    """Return workspaces whose artifacts were not measured since ``before``, or never. One query."""
+    due = Q(usage=None) | Q(usage__measured_at=None) | Q(usage__measured_at__lt=before)
+    return list(Workspace.objects.filter(due).order_by("pk")[:limit])
+
+
+def is_last_owner(*, user: User) -> bool:
+    """Tell whether somebody is the only active owner of the server. One query."""
+    owners = RoleAssignment.objects.filter(group=None, workspace=None, role=Role.OWNER, user__is_active=True)
+    return list(owners.values_list("user_id", flat=True)[:2]) == [user.pk]
 
 
 def list_roles(*, user: User) -> list[RoleRow]:
@@ -117,15 +147,18 @@ def _readable(credential: Credential, roles: Roles) -> QuerySet[Workspace]:
 
 
 def _highest_role(roles: Roles, *, group_id: int, workspace_id: int | None = None) -> Role:
-    """Return the highest of the roles that hold there; the caller has made sure that there is one."""
-    return max(
-        (
-            Role(role)
-            for role, on_group, on_workspace in roles
-            if on_group in (None, group_id) and on_workspace in (None, workspace_id)
-        ),
-        key=RANK.__getitem__,
-    )
+    """Return the highest of the roles that hold there.
+
+    :raises NotFoundError: if there is none any more.
+    """
+    held = [
+        Role(role)
+        for role, on_group, on_workspace in roles
+        if on_group in (None, group_id) and on_workspace in (None, workspace_id)
+    ]
+    if not held:
+        raise NotFoundError("You have no role there any more.")
+    return max(held, key=RANK.__getitem__)
 
 
 def _workspace_rows(found: Sequence[Workspace], roles: Roles) -> list[WorkspaceRow]:

@@ -42,6 +42,46 @@ class RoleRow:
     group: str | None
     workspace: str | None
 
+    @property
+    def scope(self) -> str:
+        """What it was given on: server, group or workspace."""
+        return "workspace" if self.workspace is not None else "group" if self.group is not None else "server"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """What of a resource group is to be set; None: stays."""
+
+    name: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] | None = None
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The columns that are set, and their values."""
+        given = {"name": self.name, "description": self.description, "tags": self.tags}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceChange:
+    """What of a workspace is to be set; None: stays. A quota of 0 takes away what was set."""
+
+    name: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] | None = None
+    quota_bytes: int | None = None
+    quota_runs: int | None = None
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """The columns that are set, and their values."""
+        given = {"name": self.name, "description": self.description, "tags": self.tags}
+        quotas = {"quota_bytes": self.quota_bytes, "quota_runs": self.quota_runs}
+        return {name: value for name, value in given.items() if value is not None} | {
+            name: value or None for name, value in quotas.items() if value is not None
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:

@@ -17,7 +17,15 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request as DrfRequest
 
-from tracking.api.base import ApiView, Endpoint, TokenAuthentication, json_response, read_body, refuse_nul
+from tracking.api.base import (
+    ApiView,
+    Endpoint,
+    TokenAuthentication,
+    json_response,
+    read_body,
+    refuse_nul,
+    refuse_tracking_token,
+)
 from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidParameterError, PermissionDeniedError, UnauthenticatedError
 from tracking.core.json import Request
@@ -197,8 +205,8 @@ def _authorised(needed: Access, credential: Credential, path: Mapping[str, str])
         arguments["workspace"] = access.require(
             credential=credential, workspace=path["workspace"], need=need, despite_lock=despite_lock
         )
-        if need is Permission.MANAGE and credential.workspace_id is not None:
-            raise PermissionDeniedError("A tracking token is for logging; to manage a workspace takes an access token.")
+        if need is Permission.MANAGE:
+            refuse_tracking_token(credential)
     return arguments
 
 

@@ -69,7 +69,7 @@ def document(routes: Sequence[Route], *, prefix: str) -> Mapping[str, Any]:
 def _operation(route: Route, by_kind: Mapping[type, Any], components: Mapping[str, Any]) -> Mapping[str, Any]:
     function, body, answer = route.endpoint.function, route.endpoint.body, _answer_of(route)
     operation: dict[str, Any] = {
-        "operationId": f"{function.__module__.rpartition('.')[2]}_{function.__name__}",
+        "operationId": "_".join((*re.findall(r"\w+", PARAMETER.sub("", route.path)), function.__name__)),
         "summary": (inspect.getdoc(function) or "").partition("\n")[0],
         "description": _needs(route.access),
         "security": [] if route.access.place is Place.OPEN else [{"token": []}],

@@ -6,7 +6,8 @@ from datetime import datetime
 import msgspec
 from django.conf import settings
 
-from tracking.workspaces.types import GroupRow, LockLevel, LockRow, Role, WorkspaceRow
+from tracking.workspaces.quotas import quota_of, spent
+from tracking.workspaces.types import GroupRow, LockLevel, LockRow, MemberRow, Role, WorkspaceRow
 
 
 class Lock(msgspec.Struct):
@@ -134,6 +135,12 @@ def locks(rows: Iterable[LockRow]) -> Sequence[Lock]:
     return [lock(row) for row in rows]
 
 
+def members(rows: Iterable[MemberRow], *, group: bool, workspace: bool) -> Sequence[Member]:
+    """Return members as seen from a workspace, a group, or the server (neither)."""
+    here = "workspace" if workspace else "group" if group else "server"
+    return [Member(row.username, row.is_active, row.role.role, row.role.scope, row.role.scope != here) for row in rows]
+
+
 def group(row: GroupRow) -> Group:
     """Return a resource group."""
     return Group(
@@ -160,9 +167,23 @@ def workspace(row: WorkspaceRow, *, runs: int, experiments: int) -> Workspace:
         state="deleting" if row.deletion_uid else "active",
         deletion=row.deletion_uid or None,
         locks=locks(row.locks),
-        quota=Quota(bytes=row.quota_bytes, runs=row.quota_runs, warnings=[]),
+        quota=_quota(row, runs),
         usage=Usage(runs=runs, experiments=experiments, artifact_bytes=row.artifact_bytes),
         default_datastore=None,
         tracking_uri=f"{settings.PORTAL_URL}/w/{row.name}",
         my_role=row.my_role,
+    )
+
+
+def _quota(row: WorkspaceRow, runs: int) -> Quota:
+    quota = quota_of(quota_bytes=row.quota_bytes, quota_runs=row.quota_runs)
+    limits = {"runs": spent(runs, quota.runs), "bytes": spent(row.artifact_bytes, quota.bytes)}
+    return Quota(
+        bytes=quota.bytes,
+        runs=quota.runs,
+        warnings=[
+            f"{one.used} of {one.most} {what} are used{': no more are taken' if one.is_full else ''}."
+            for what, one in limits.items()
+            if one is not None and one.is_warning
+        ],
     )

@@ -5,7 +5,20 @@ from collections import defaultdict
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from tracking.api.portal import audit, groups, login, me, schema, server, tokens, tracking_uri, users, workspaces
+from tracking.api.portal import (
+    audit,
+    groups,
+    locks,
+    login,
+    me,
+    members,
+    schema,
+    server,
+    tokens,
+    tracking_uri,
+    users,
+    workspaces,
+)
 from tracking.api.portal.base import Access, Place, PortalView, Route
 from tracking.workspaces.types import Permission
 
@@ -25,9 +38,28 @@ ROUTES = (
     Route("GET", "server", server.show, OPEN),
     Route("GET", "schema", schema.show, OPEN),
     Route("GET", "groups", groups.list, PERSON),
+    Route("POST", "groups", groups.create, MANAGE_SERVER, status=201),
     Route("GET", G, groups.show, READ_GROUP),
+    Route("PATCH", G, groups.update, MANAGE_GROUP),
     Route("GET", "workspaces", workspaces.list, PERSON),
+    Route("POST", "workspaces", workspaces.create, PERSON, status=201),
     Route("GET", W, workspaces.show, READ_WORKSPACE),
+    Route("PATCH", W, workspaces.update, MANAGE_WORKSPACE),
+    Route("GET", f"{G}/locks", locks.list, READ_GROUP),
+    Route("POST", f"{G}/locks", locks.create, RULE_GROUP, status=201),
+    Route("DELETE", f"{G}/locks/<str:name>", locks.delete, RULE_GROUP, status=204),
+    Route("GET", f"{W}/locks", locks.list, READ_WORKSPACE),
+    Route("POST", f"{W}/locks", locks.create, RULE_WORKSPACE, status=201),
+    Route("DELETE", f"{W}/locks/<str:name>", locks.delete, RULE_WORKSPACE, status=204),
+    Route("GET", "server/members", members.list, READ_SERVER),
+    Route("PUT", "server/members/<str:username>", members.put, MANAGE_SERVER),
+    Route("DELETE", "server/members/<str:username>", members.delete, MANAGE_SERVER, status=204),
+    Route("GET", f"{G}/members", members.list, READ_GROUP),
+    Route("PUT", f"{G}/members/<str:username>", members.put, RULE_GROUP),
+    Route("DELETE", f"{G}/members/<str:username>", members.delete, RULE_GROUP, status=204),
+    Route("GET", f"{W}/members", members.list, READ_WORKSPACE),
+    Route("PUT", f"{W}/members/<str:username>", members.put, RULE_WORKSPACE),
+    Route("DELETE", f"{W}/members/<str:username>", members.delete, RULE_WORKSPACE, status=204),
     Route("POST", f"{W}/tracking-uri", tracking_uri.create, READ_WORKSPACE),
     Route("POST", f"{W}/tracking-uri/renew", tracking_uri.renew, READ_WORKSPACE),
     Route("GET", "me", me.show, PERSON),

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.test import Client
+from django.test import Client, TestCase
 
 from tracking.core.clock import utc_now
 from tracking.identity.models import User
@@ -24,13 +24,15 @@ class Asker:
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Send JSON below ``/api/v1/``; return the status and what came back."""
-        response = Client(raise_request_exception=False).generic(
-            method,
-            f"/api/v1/{path}",
-            b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
-            content_type="application/json",
-            headers={"Authorization": f"Bearer {self.token}"},
-        )
+        # What the server does after a commit, it does here when the request is over: the test's own transaction stays.
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            response = Client(raise_request_exception=False).generic(
+                method,
+                f"/api/v1/{path}",
+                b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode(),
+                content_type="application/json",
+                headers={"Authorization": f"Bearer {self.token}"},
+            )
         return response.status_code, json.loads(response.content) if response.content else None
 
     def done(self, method: str, path: str, body: object = None) -> Any:

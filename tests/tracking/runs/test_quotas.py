@@ -1,0 +1,45 @@
+"""How often runs are counted for a quota."""
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from tests.support.people import People
+from tracking.core.errors import QuotaExceededError
+from tracking.runs import quotas
+from tracking.runs.models import Experiment, Run
+from tracking.workspaces.models import Workspace
+
+
+def with_quota(people: People, quota: int | None) -> Workspace:
+    return Workspace(pk=people.workspace.pk, name="default", quota_runs=quota)
+
+
+class TestCheckRunQuota:
+    def test_asks_nothing_without_a_quota(
+        self, people: People, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        with django_assert_num_queries(0):
+            quotas.check_run_quota(with_quota(people, None))
+
+    def test_counts_each_time_where_room_is_scarce_and_seldom_where_there_is_plenty(
+        self, people: People, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        with django_assert_num_queries(1):
+            for _ in range(5):
+                quotas.check_run_quota(with_quota(people, quotas.PLENTY + 1))
+        with django_assert_num_queries(5):
+            for _ in range(5):
+                quotas.check_run_quota(with_quota(people, quotas.PLENTY))
+
+    def test_counts_deleted_runs_until_they_are_gone(self, people: People) -> None:
+        experiment = Experiment.objects.get(workspace=people.workspace)
+        now = experiment.created_at
+        run = Run.objects.create(
+            uid="a" * 32, workspace=people.workspace, experiment=experiment, started_at=now, deleted_at=now
+        )
+
+        with pytest.raises(QuotaExceededError, match="may hold 1 runs"):
+            quotas.check_run_quota(with_quota(people, 1))
+
+        run.delete()
+        quotas.check_run_quota(with_quota(people, 1))
