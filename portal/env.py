@@ -83,7 +83,7 @@ SETTINGS = (
     Setting(
         "PORTAL_WORKSPACE_MAX_RUNS", "0", "Runs that any workspace may hold, deleted ones included. 0: no such limit."
     ),
-    Setting("PORTAL_WORKSPACE_MAX_GB", "0", "Gigabytes of artifacts that any workspace may hold. 0: no such limit."),
+    Setting("PORTAL_WORKSPACE_MAX_GIB", "0", "Gibibytes of artifacts that any workspace may hold. 0: no such limit."),
     Setting("PORTAL_LOG_FORMAT", "console", "console: lines for people. json: one JSON object a line."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
@@ -112,7 +112,7 @@ class Env:
     max_groups: int
     max_workspaces: int
     workspace_max_runs: int
-    workspace_max_gb: int
+    workspace_max_gib: int
     session_idle_hours: int
     log_format: str
     log_level: str
@@ -164,7 +164,7 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         workspace_max_runs=_number(
             "PORTAL_WORKSPACE_MAX_RUNS", get("PORTAL_WORKSPACE_MAX_RUNS"), least=0, most=999_999_999
         ),
-        workspace_max_gb=_number("PORTAL_WORKSPACE_MAX_GB", get("PORTAL_WORKSPACE_MAX_GB"), least=0, most=999_999),
+        workspace_max_gib=_number("PORTAL_WORKSPACE_MAX_GIB", get("PORTAL_WORKSPACE_MAX_GIB"), least=0, most=999_999),
         session_idle_hours=_number("PORTAL_SESSION_IDLE_HOURS", get("PORTAL_SESSION_IDLE_HOURS"), least=1, most=8760),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
         log_level=_choice("PORTAL_LOG_LEVEL", get("PORTAL_LOG_LEVEL").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),

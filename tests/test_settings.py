@@ -39,7 +39,7 @@ class TestReadEnv:
             ("PORTAL_MAX_GROUPS", "0"),
             ("PORTAL_MAX_WORKSPACES", "many"),
             ("PORTAL_WORKSPACE_MAX_RUNS", "-1"),
-            ("PORTAL_WORKSPACE_MAX_GB", "1.5"),
+            ("PORTAL_WORKSPACE_MAX_GIB", "1.5"),
             ("PORTAL_LOG_FORMAT", "xml"),
             ("PORTAL_LOG_LEVEL", "LOUD"),
             ("PORTAL_DATA_DIR", "/dev/null/x"),

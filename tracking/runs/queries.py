@@ -62,7 +62,6 @@ def get_experiment(*, workspace: Workspace, experiment_id: str) -> Experiment:
         found = mine.filter(pk=int(experiment_id)).first() if int(experiment_id) <= MAX_ID else None
     if found is None:
         raise NotFoundError(f"No Experiment with id={experiment_id} exists")
-    found.workspace = workspace
     return found
 
 

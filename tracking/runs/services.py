@@ -22,7 +22,7 @@ from tracking.identity.models import User
 from tracking.runs import queries, store
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Run, RunTag
 from tracking.runs.quotas import check_run_quota
-from tracking.runs.rules import check_distinct, check_key, check_length, missing
+from tracking.runs.rules import check_dataset, check_distinct, check_key, check_length
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_NAME,
     MAX_EXPERIMENT_NAME,
@@ -170,7 +170,7 @@ def create_run(
     :raises QuotaExceededError: if the workspace may not hold more.
     """
     hold_active_experiment(experiment)
-    check_run_quota(experiment.workspace)
+    check_run_quota(workspace_id=experiment.workspace_id)
     check_distinct(tags, field="tag")
     tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
     if name and tagged and name != tagged:
@@ -428,7 +428,7 @@ def log_datasets(*, run: Run, datasets: Sequence[DatasetLogged]) -> None:
     """Note which datasets a run uses; the same one again changes nothing. Four queries."""
     hold_active_run(run)
     for number, given in enumerate(datasets):
-        _check_dataset(given, number)
+        check_dataset(given, number)
     if not datasets:
         return
     Dataset.objects.bulk_create(
@@ -484,22 +484,6 @@ def _check_experiment_tags(tags: Sequence[Pair]) -> None:
     for number, tag in enumerate(tags):
         check_key(tag.key, field=f"tags[{number}].name")
         check_length(tag.value, field=f"tags[{number}].value", most=MAX_EXPERIMENT_TAG_VALUE)
-
-
-def _check_dataset(given: DatasetLogged, number: int) -> None:
-    field = f"datasets[{number}]"
-    for name, value in (("name", given.name), ("digest", given.digest), ("source_type", given.source_type)):
-        if not value:
-            raise missing(f"{field}.dataset.{name}")
-    check_length(given.name, field=f"{field}.dataset.name", most=500)
-    check_length(given.digest, field=f"{field}.dataset.digest", most=36)
-    check_length(given.source_type, field=f"{field}.dataset.source_type", most=36)
-    check_length(given.source, field=f"{field}.dataset.source", most=65_535)
-    check_length(given.schema, field=f"{field}.dataset.schema", most=1_048_575)
-    check_length(given.profile, field=f"{field}.dataset.profile", most=16_777_215)
-    for tag in given.tags:
-        check_length(tag.key, field=f"{field}.tags.key", most=255)
-        check_length(tag.value, field=f"{field}.tags.value", most=500)
 
 
 def _key_ids(experiment_id: int, kind: KeyKind, names: Sequence[str]) -> dict[str, int]:

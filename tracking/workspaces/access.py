@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.core.memory import Memory
+from tracking.identity.models import User
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import FormerName, ResourceGroup, RoleAssignment, Workspace
-from tracking.workspaces.queries import list_locks
+from tracking.workspaces.queries import forget_quotas, list_locks
 from tracking.workspaces.roles import PERMISSION_BY_ROLE, PERMISSION_BY_SCOPE
 from tracking.workspaces.types import NAME_PATTERN, LockLevel, LockRow, Permission, Role
 
@@ -22,6 +23,7 @@ class _Granted:
 
 
 _granted: Memory[tuple[int, int | None, str], _Granted] = Memory(size=10_000, life_s=1)
+_owners: Memory[int, Permission] = Memory(size=10_000, life_s=1)
 
 
 def require(*, credential: Credential, workspace: str, need: Permission, despite_lock: bool = False) -> Workspace:
@@ -79,6 +81,14 @@ def require_server(*, credential: Credential, need: Permission) -> None:
         raise PermissionDeniedError(f"Your role on this server does not permit {need.name.lower()}.")
 
 
+def owns_server(*, user: User) -> bool:
+    """Tell whether a person owns the server. One query; none if the same was asked within the last second."""
+    return (
+        _owners.recall(user.pk, lambda: _highest(_roles(Credential(user, None))) or Permission.READ)
+        is Permission.MANAGE
+    )
+
+
 def require_person(*, credential: Credential, need: Permission) -> None:
     """Prove that the asker may do ``need`` to what is their own, as far as the credential goes. No query.
 
@@ -92,6 +102,8 @@ def require_person(*, credential: Credential, need: Permission) -> None:
 def forget() -> None:
     """Take a change of roles, locks or names into account at once in this process; others do within a second."""
     _granted.forget()
+    forget_quotas()
+    _owners.forget()
 
 
 def _find(credential: Credential, name: str) -> _Granted | None:

@@ -5,31 +5,33 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tracking.core.errors import QuotaExceededError
+from tracking.core.memory import Memory
 from tracking.runs import quotas
 from tracking.runs.models import Experiment, Run
 from tracking.workspaces.models import Workspace
+from tracking.workspaces.queries import get_quota
 
 
-def with_quota(people: People, quota: int | None) -> Workspace:
-    return Workspace(pk=people.workspace.pk, name="default", quota_runs=quota)
+def check(people: People, quota: int | None = None, *, times: int = 1) -> None:
+    """Ask for room a few times in a workspace with this quota, which the process knows already."""
+    Workspace.objects.update(quota_runs=quota)
+    Memory.forget_all()
+    get_quota(workspace_id=people.workspace.pk)
+    for _ in range(times):
+        quotas.check_run_quota(workspace_id=people.workspace.pk)
 
 
 class TestCheckRunQuota:
-    def test_asks_nothing_without_a_quota(
-        self, people: People, django_assert_num_queries: DjangoAssertNumQueries
+    @pytest.mark.parametrize(
+        ("quota", "counted"), [(None, 0), (quotas.PLENTY + 1, 1), (quotas.PLENTY, 5)], ids=["none", "plenty", "scarce"]
+    )
+    def test_counts_often_only_where_room_is_scarce(
+        self, people: People, django_assert_num_queries: DjangoAssertNumQueries, quota: int | None, counted: int
     ) -> None:
-        with django_assert_num_queries(0):
-            quotas.check_run_quota(with_quota(people, None))
+        setting_and_reading_the_quota = 2
 
-    def test_counts_each_time_where_room_is_scarce_and_seldom_where_there_is_plenty(
-        self, people: People, django_assert_num_queries: DjangoAssertNumQueries
-    ) -> None:
-        with django_assert_num_queries(1):
-            for _ in range(5):
-                quotas.check_run_quota(with_quota(people, quotas.PLENTY + 1))
-        with django_assert_num_queries(5):
-            for _ in range(5):
-                quotas.check_run_quota(with_quota(people, quotas.PLENTY))
+        with django_assert_num_queries(setting_and_reading_the_quota + counted):
+            check(people, quota, times=5)
 
     def test_counts_deleted_runs_until_they_are_gone(self, people: People) -> None:
         experiment = Experiment.objects.get(workspace=people.workspace)
@@ -39,7 +41,7 @@ class TestCheckRunQuota:
         )
 
         with pytest.raises(QuotaExceededError, match="may hold 1 runs"):
-            quotas.check_run_quota(with_quota(people, 1))
+            check(people, 1)
 
         run.delete()
-        quotas.check_run_quota(with_quota(people, 1))
+        check(people, 1)
