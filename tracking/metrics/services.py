@@ -10,7 +10,6 @@ from tracking.core.queue import enqueue
 from tracking.metrics import codec, store
 from tracking.metrics.codec import Points
 from tracking.metrics.compaction import WORTH_A_BLOCK, plan
-from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.metrics.types import (
     MAX_BATCH_ENTITIES,
     MAX_BATCH_METRICS,
@@ -18,8 +17,6 @@ from tracking.metrics.types import (
     MAX_BATCH_TAGS,
     Metric,
 )
-from tracking.runs.documents import forget_documents
-from tracking.runs.models import Run
 from tracking.runs.rules import check_key
 from tracking.runs.services import hold_active_run, intern_keys, store_params, store_tags
 from tracking.runs.types import KeyKind, Pair, RunIdentity
@@ -54,23 +51,6 @@ def log_metric(*, run: RunIdentity, metric: Metric) -> None:
     """
     hold_active_run(run)
     _log_metrics(run, [metric], is_batch=False)
-
-
-@transaction.atomic
-def purge_points(*, run: Run, limit: int) -> int:
-    """Remove for good at most ``limit`` segments and blocks of a run, and its series with the last; return how many.
-
-    Less than ``limit``: nothing is left. A transaction a call, so that nobody waits long for the write lock.
-    """
-    removed = 0
-    for rows in (MetricSegment.objects.filter(run=run), MetricBlock.objects.filter(run=run)):
-        some = list(rows.order_by("pk").values_list("pk", flat=True)[: limit - removed])
-        rows.filter(pk__in=some).delete()
-        removed += len(some)
-    if removed < limit:
-        forget_documents(run_ids=[run.pk])
-        MetricSeries.objects.filter(run=run).delete()
-    return removed
 
 
 def compact(*, run_id: int, limit: int = MAX_SEGMENTS_A_PASS) -> bool:

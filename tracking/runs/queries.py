@@ -154,6 +154,11 @@ def list_experiment_summaries(
     )
 
 
+def experiments_of(*, workspace: Workspace) -> list[int]:
+    """Return the numbers of all experiments of a workspace, deleted or not. One query."""
+    return list(Experiment.objects.filter(workspace=workspace).order_by("pk").values_list("pk", flat=True))
+
+
 def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:
     """Count active experiments whose name contains a text (any case). One query."""
     return Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains).count()

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
 
 from tracking.audit.services import record
 from tracking.core.commits import one_change
@@ -119,21 +118,6 @@ def restore_experiment(*, experiment: Experiment, by: User, now: datetime) -> No
         raise NotFoundError(f"No deleted Experiment with id={experiment.pk} exists")
     Run.objects.filter(experiment=experiment, deleted_at__isnull=False).update(deleted_at=None)
     record(by=by, verb="experiment.restore", target=f"{experiment.pk} {experiment.name}", at=now)
-
-
-@transaction.atomic
-def purge_experiment(*, experiment: Experiment, by: User, now: datetime) -> None:
-    """Remove an empty experiment for good; nothing of it can be restored.
-
-    :raises InvalidStateError: if it still has runs or logged models.
-    """
-    try:
-        Experiment.objects.filter(pk=experiment.pk).delete()
-    except ProtectedError:
-        raise InvalidStateError(
-            f"Experiment {experiment.pk} has runs or logged models; it can only be removed for good without any."
-        ) from None
-    record(by=by, verb="experiment.purge", target=f"{experiment.pk} {experiment.name}", at=now)
 
 
 @transaction.atomic
@@ -295,16 +279,6 @@ def hold_active_experiment(experiment: ExperimentIdentity) -> None:
         raise InvalidParameterError(
             f"The experiment {experiment.pk} must be in the 'active' state. Current state is deleted."
         )
-
-
-@transaction.atomic
-def purge_run(*, run: Run, by: User, now: datetime) -> None:
-    """Remove a run for good with all rows that belong to it; its files, models and points are to be purged before.
-
-    Points that are left go too, in one statement, however many they are.
-    """
-    Run.objects.filter(pk=run.pk).delete()
-    record(by=by, verb="run.purge", target=run.uid, at=now)
 
 
 # ---- what a run carries --------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from tracking.identity.services.tokens import (
     note_use,
     renew_tracking_token,
     revoke_token,
+    revoke_workspace_tokens,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "renew_tracking_token",
     "reset_password",
     "revoke_token",
+    "revoke_workspace_tokens",
     "save_session",
     "see_session",
     "set_active",
