@@ -123,6 +123,7 @@ PAGES = {
     "home": "/",
     "workspace": "/w/default/",
     "account": "/account",
+    "search": "/search?q=resnet",
     "not found": "/w/default/experiments/999999999",
     "experiments": "/w/default/experiments",
     "experiments, nothing found": "/w/default/experiments?q=no+such+thing",

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Avg, Count, F, Max, Min, QuerySet, StdDev
+from django.db.models import Avg, Count, F, Max, Min, OuterRef, QuerySet, StdDev, Subquery
 
 from tracking.metrics.models import MetricSeries
-from tracking.runs.models import Run
+from tracking.runs.models import Key, Run
 from tracking.runs.queries import key_ids_by_name
 from tracking.runs.tables import GroupKey, group_columns
 from tracking.runs.types import KeyKind
@@ -67,3 +67,16 @@ def spread_by_group(
         )
         for row in found
     }
+
+
+def extremes_by_key(*, key_ids: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """Return the least and the greatest last value of each metric among active runs, NaN left out. One query.
+
+    Each end is one step into the index of values, whatever the number of runs.
+    """
+    mine = MetricSeries.objects.filter(key=OuterRef("pk"), latest_value__isnull=False, run__deleted_at=None)
+    found = Key.objects.filter(pk__in=list(key_ids)).annotate(
+        low=Subquery(mine.order_by("latest_value").values("latest_value")[:1]),
+        high=Subquery(mine.order_by("-latest_value").values("latest_value")[:1]),
+    )
+    return {pk: (low, high) for pk, low, high in found.values_list("pk", "low", "high") if low is not None}

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.memory import Memory
@@ -17,7 +17,6 @@ from tracking.runs.types import (
     PARENT_RUN_TAG,
     DatasetLogged,
     ExperimentRow,
-    ExperimentSummary,
     KeyKind,
     Lifecycle,
     Pair,
@@ -76,7 +75,7 @@ def list_experiment_pks(*, workspace: Workspace, experiment_ids: Sequence[str]) 
 
 def experiment_row(experiment: Experiment) -> ExperimentRow:
     """Return the experiment with its tags. One query."""
-    return _experiment_rows([experiment])[0]
+    return experiment_rows([experiment])[0]
 
 
 def search_experiments(
@@ -97,34 +96,7 @@ def search_experiments(
     found = _in_lifecycle(Experiment.objects.filter(workspace=workspace), lifecycle)
     found = found.filter(filters.experiment_condition(tree)) if tree else found
     page = order.page(found, token=page_token, limit=max_results)
-    return Page(_experiment_rows(page.rows), page.next_token)
-
-
-def list_experiment_summaries(
-    *, workspace: Workspace, name_contains: str = "", page_token: str = "", limit: int
-) -> Page[ExperimentSummary]:
-    """Return active experiments whose name contains a text (any case), by name, with counts. Three queries."""
-    order = filters.experiment_order(parse_order_by(["name ASC"], EXPERIMENTS))
-    found = Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains)
-    page = order.page(found, token=page_token, limit=limit)
-    counts = {
-        row["experiment_id"]: row
-        for row in Run.objects.filter(experiment__in=[e.pk for e in page.rows], deleted_at=None)
-        .values("experiment_id")
-        .annotate(runs=Count("pk"), running=Count("pk", filter=Q(status=RunStatus.RUNNING)), newest=Max("started_at"))
-    }
-    return Page(
-        [
-            ExperimentSummary(
-                row=row,
-                run_count=counts[row.pk]["runs"] if row.pk in counts else 0,
-                running_count=counts[row.pk]["running"] if row.pk in counts else 0,
-                last_run_at=counts[row.pk]["newest"] if row.pk in counts else None,
-            )
-            for row in _experiment_rows(page.rows)
-        ],
-        page.next_token,
-    )
+    return Page(experiment_rows(page.rows), page.next_token)
 
 
 def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:
@@ -296,7 +268,8 @@ def _pairs(rows: Iterable[tuple[int, str, str]]) -> dict[int, tuple[Pair, ...]]:
     return {run_id: tuple(sorted(pairs, key=lambda pair: pair.key)) for run_id, pairs in by_run.items()}
 
 
-def _experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
+def experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
+    """Return experiments with their tags, in the given order. One query."""
     tags = ExperimentTag.objects.filter(experiment__in=[e.pk for e in experiments])
     by_experiment = _pairs(tags.values_list("experiment_id", "key", "value"))
     return [

@@ -8,8 +8,9 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
+from tracking.web.errors import conflict
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
 
@@ -42,6 +43,8 @@ def workspace_page(
                 raise Http404(str(error)) from None
             except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
@@ -53,6 +56,6 @@ def may(request: HttpRequest, workspace: "Workspace", need: Permission) -> bool:
     """Tell whether the reader may do more than look at a workspace. No query: it was asked a moment ago."""
     try:
         access.require(credential=credential_of(request), workspace=workspace.name, need=need)
-    except PermissionDeniedError:
+    except (PermissionDeniedError, ConflictError):
         return False
     return True
