@@ -45,9 +45,11 @@ urlpatterns = [
     path("w/<str:workspace>/experiments/<int:experiment_id>/views", saved_views.save_view, name="save_view"),
     path("w/<str:workspace>/views/<int:view_id>/delete", saved_views.delete_view, name="delete_view"),
     path("w/<str:workspace>/runs/<str:uid>", runs.run_detail, name="run_detail"),
+    path("w/<str:workspace>/runs/<str:uid>/note", runs.save_note, name="save_note"),
     path("w/<str:workspace>/runs/<str:uid>/artifacts", artifacts.artifact_tree, name="artifact_tree"),
     path("w/<str:workspace>/runs/<str:uid>/preview", artifacts.artifact_preview, name="artifact_preview"),
     path("w/<str:workspace>/runs/<str:uid>/download", artifacts.artifact_download, name="artifact_download"),
+    path("w/<str:workspace>/runs/<str:uid>/frame", artifacts.artifact_frame, name="artifact_frame"),
     path("w/<str:workspace>/compare", compare.compare, name="compare"),
     path("w/<str:workspace>/charts/series", charts.series, name="series"),
 ]
