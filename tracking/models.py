@@ -2,7 +2,7 @@
 
 from tracking.audit.models import AuditEvent
 from tracking.cleanup.models import Deletion
-from tracking.identity.models import AccessToken, SignInLink, User
+from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
     LoggedModel,
@@ -12,19 +12,23 @@ from tracking.registry.models import (
     RunModelInput,
     RunModelOutput,
 )
-from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
 from tracking.saved_views.models import SavedView
-from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
     "AccessToken",
+    "Attempts",
     "AuditEvent",
     "Dataset",
     "DatasetInput",
     "Deletion",
+    "DeviceLogin",
     "Experiment",
     "ExperimentTag",
+    "FormerName",
     "Key",
+    "Lock",
     "LoggedModel",
     "LoggedModelMetric",
     "LoggedModelParam",
@@ -36,11 +40,14 @@ __all__ = [
     "ResourceGroup",
     "RoleAssignment",
     "Run",
+    "RunDocument",
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
     "SavedView",
+    "Session",
     "SignInLink",
     "User",
     "Workspace",
+    "WorkspaceUsage",
 ]

@@ -7,6 +7,7 @@ class MetricSeries(models.Model):
     """What search and tables need of all points of one metric of one run.
 
     ``latest_value`` NULL means NaN: a series without points has no row. The minimum and maximum leave NaN out.
+    ``finite_sum`` of the ``finite_count`` values that are finite, re-sent ones counted again; NULL: not known.
     """
 
     run = models.ForeignKey("tracking.Run", on_delete=models.CASCADE, related_name="metric_series")
@@ -19,6 +20,8 @@ class MetricSeries(models.Model):
     first_step = models.BigIntegerField()
     last_step = models.BigIntegerField()
     received = models.BigIntegerField()
+    finite_sum = models.FloatField(null=True)
+    finite_count = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "metric_series"

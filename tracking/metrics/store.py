@@ -17,8 +17,10 @@ from tracking.metrics.types import BlockHead
 
 COLUMNS = (
     "run_id, key_id, latest_step, latest_timestamp_ms, latest_value, "  # as the values of ``append`` stand
-    "min_value, max_value, first_step, last_step, received"
+    "min_value, max_value, first_step, last_step, received, finite_sum, finite_count"
 )
+# Of the values of one request: that many requests cannot add up to more than a double holds, which PostgreSQL refuses.
+MAX_SUM = 1e300
 # NaN is kept as NULL and ranks as 0 (MLflow's latest-metric rule); row values compare from left to right.
 LATER = (
     "(excluded.latest_step, excluded.latest_timestamp_ms, coalesce(excluded.latest_value, 0)) > "
@@ -43,14 +45,17 @@ MERGE = ", ".join(
         _lesser("max_value", ">"),
         _lesser("first_step", "<"),
         _lesser("last_step", ">"),
-        "received = metric_series.received + excluded.received",
+        *(f"{name} = metric_series.{name} + excluded.{name}" for name in ("received", "finite_sum", "finite_count")),
     ]
 )
 
 
 @dataclass(slots=True)
 class SeriesChange:
-    """What one request adds to one series; None stands for NaN, and for no minimum or maximum."""
+    """What one request adds to one series; None stands for NaN, and for no minimum or maximum.
+
+    ``finite_sum`` of the ``finite_count`` values that are neither NaN nor infinite.
+    """
 
     key_id: int
     latest_step: int
@@ -61,11 +66,13 @@ class SeriesChange:
     first_step: int
     last_step: int
     received: int
+    finite_sum: float
+    finite_count: int
 
 
 def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> None:
     """Add one segment and fold its summary into the series. Two statements, whatever the number of points."""
-    row = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    row = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     values: list[int | float | None] = []
     for change in sorted(changes, key=lambda change: change.key_id):  # one order for all writers: no deadlock
         values += (
@@ -79,6 +86,8 @@ def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> N
             change.first_step,
             change.last_step,
             change.received,
+            min(max(change.finite_sum, -MAX_SUM), MAX_SUM),
+            change.finite_count,
         )
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO metric_segment (run_id, payload) VALUES (%s, %s)", [run_id, payload])

@@ -10,7 +10,9 @@ from django.db.models import Case, Exists, ExpressionWrapper, F, FloatField, Out
 from tracking.core.errors import InvalidParameterError
 from tracking.registry.models import LoggedModel, LoggedModelMetric, LoggedModelParam, LoggedModelTag
 from tracking.registry.types import DatasetNamed, ModelOrder
-from tracking.runs.filters import BinaryText, Column, Order, compare_column, compare_time, condition_of, has_row
+from tracking.runs.filters import compare_column, compare_time, condition_of, has_row
+from tracking.runs.lookups import BinaryText
+from tracking.runs.orders import Column, Order
 from tracking.search.grammars import LOGGED_MODELS
 from tracking.search.types import Comparison, Entity, Tree
 

@@ -96,6 +96,15 @@ def model_links_by_run(*, run_ids: Sequence[int]) -> dict[int, ModelLinks]:
     }
 
 
+def linked_runs(*, model: LoggedModel) -> set[int]:
+    """Return the runs that used or made a logged model. Two queries."""
+    return {
+        run_id
+        for links in (RunModelInput, RunModelOutput)
+        for run_id in links.objects.filter(model=model).values_list("run_id", flat=True)
+    }
+
+
 def _model_rows(models: Iterable[LoggedModel]) -> list[LoggedModelRow]:
     found = list(models)
     pks = [model.pk for model in found]

@@ -22,11 +22,18 @@ from tracking.registry.models import (
     RunModelInput,
     RunModelOutput,
 )
-from tracking.registry.queries import find_models
+from tracking.registry.queries import find_models, linked_runs
 from tracking.registry.types import MODEL_NAME_FORBIDDEN, LoggedModelStatus, ModelMetric
+from tracking.runs.documents import forget_documents
 from tracking.runs.models import Experiment, Run
 from tracking.runs.rules import check_distinct, check_key, check_length
-from tracking.runs.services import hold_active_experiment, hold_active_run, hold_experiment, hold_run, log_datasets
+from tracking.runs.services import (
+    hold_active_experiment,
+    hold_active_run,
+    hold_experiment,
+    hold_run,
+    log_datasets,
+)
 from tracking.runs.types import DatasetLogged, Pair
 from tracking.workspaces.models import Workspace
 
@@ -94,6 +101,7 @@ def purge_models(*, run: Run, by: User, now: datetime) -> int:
         files = ArtifactPath((str(model.experiment_id), "models", model.uid))
         freed += delete_files(workspace=run.workspace, path=files)
         with transaction.atomic():
+            forget_documents(run_ids=linked_runs(model=model))
             LoggedModel.objects.filter(pk=model.pk).delete()
             record(by=by, verb="logged_model.purge", target=model.uid, at=now)
     return freed

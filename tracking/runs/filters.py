@@ -7,42 +7,34 @@ the nullable column, ``ended_at``, Django's ``~Q`` asks for NULL too.
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from operator import and_, or_
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any
 
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
-    Case,
     CharField,
     Exists,
     Expression,
+    ExpressionWrapper,
     F,
-    FilteredRelation,
-    Func,
-    Model,
+    FloatField,
     OuterRef,
     Q,
     QuerySet,
     Value,
-    When,
 )
-from django.db.models.functions import Cast, Concat
-from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.functions import Cast, Concat, NullIf
 
-from tracking.core.clock import EPOCH, LAST_MS, from_ms
+from tracking.core.clock import LAST_MS, from_ms
 from tracking.core.errors import InvalidParameterError
-from tracking.core.pages import KeyValue, Page, decode_token, encode_token
-from tracking.runs.lookups import MAX_PATTERN, ILike, Like
+from tracking.runs.lookups import MAX_PATTERN, PREFIX, BinaryText, ILike, Like, Prefix
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Run
+from tracking.runs.orders import HAS_VALUE, IS_ABSENT, IS_NULL, Column, Join, Order, Walk, nullable
 from tracking.runs.types import DEFAULT_EXPERIMENT_ALIAS, KeyKind
-from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Tree
-
-Row = TypeVar("Row", bound=Model)
-SortValue: TypeAlias = str | int | float | datetime
+from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Stat, Tree
 
 _LOOKUPS = {
     Op.EQ: "exact",
@@ -69,6 +61,9 @@ _RUN_COLUMNS = {
 _EXPERIMENT_COLUMNS = {"name": "name", "creation_time": "created_at", "last_update_time": "updated_at"}
 _DATASET_COLUMNS = {"name": "dataset__name", "digest": "dataset__digest", "context": "context"}
 _TIMES = ("start_time", "end_time", "creation_time", "last_update_time")
+_STAT_COLUMNS = {Stat.LAST: "latest_value", Stat.MIN: "min_value", Stat.MAX: "max_value"}
+# As many runs as are sorted at once rather than met on a walk along an order that knows nothing of them.
+FEW = 500
 _ARTIFACT_URI = Concat(
     Value("mlflow-artifacts:/"),
     Cast("experiment_id", CharField()),
@@ -97,12 +92,13 @@ _CARRIED = {
 
 
 class KeyIds:
-    """The ids of the metric, param and tag keys that a filter and an order name, in some experiments.
+    """The ids of the metric, param and tag keys that a filter and an order name, in ``experiment_pks``.
 
     One query; none where no such key is named.
     """
 
     def __init__(self, experiment_pks: Sequence[int], tree: Tree | None, order_keys: Sequence[OrderKey]) -> None:
+        self.experiment_pks = experiment_pks
         names: defaultdict[KeyKind, set[str]] = defaultdict(set)
         compared = [(comparison.entity, comparison.key) for comparison in _comparisons(tree)]
         for entity, name in (*compared, *((key.entity, key.key) for key in order_keys)):
@@ -136,24 +132,32 @@ def experiment_condition(tree: Tree) -> Q:
     return condition_of(tree, _compare_experiment)
 
 
-def run_order(keys: Sequence[OrderKey], names: KeyIds) -> "Order[Run]":
-    """Return runs by these keys, then the newest first, then by id; ``names`` was made with the keys.
+def run_order(
+    keys: Sequence[OrderKey], names: KeyIds, *, tree: Tree | None = None, few: Sequence[int] | None = None
+) -> Order[Run]:
+    """Return the runs of the experiments of ``names`` by these keys, then the newest first, then by id.
 
-    Real values, then NaN, then what is missing: last in both directions. Texts compare by code point.
+    Real values, then NaN, then what is missing: last in both directions. Texts compare by code point. ``names`` was
+    made with the keys. What ``tree`` asks of the first key bounds the walk along its index. With ``few``, these runs
+    are simply sorted.
     """
     newest = OrderKey(Entity.ATTRIBUTE, "start_time", is_ascending=False)
     by_id = OrderKey(Entity.ATTRIBUTE, "run_id", is_ascending=True)
     columns: list[Column] = []
-    joins: dict[str, _Join] = {}
+    joins: dict[str, Join] = {}
+    scope = Q(experiment__in=names.experiment_pks) if few is None else Q(pk__in=few)
+    walks = [Walk(HAS_VALUE, scope, settled=0)]
     for key in _leading(keys, newest, by_id):
         if key.entity in _CARRIED:
             carried, ids = _CARRIED[key.entity], names.list_ids(key.entity, key.key)
             if ids:  # else no run has it, and it sorts nothing
                 alias = f"carried_{len(joins)}"
-                joins[alias] = _Join(carried.relation, Q((f"{carried.relation}__key__in", ids)))
-                columns += nullable(key, f"{alias}__{carried.column}", row=f"{alias}__pk")
+                joins[alias] = Join(carried.relation, Q((f"{carried.relation}__key__in", ids)))
+                if not columns and few is None and key.stat is Stat.LAST:
+                    walks = _walks(alias, key, ids, scope, tree)
+                columns += _carried_columns(alias, key)
         elif key.key == "end_time":
-            columns += nullable(key, "ended_at")
+            columns += nullable(plain(key, "ended_at"))
         elif key.key == "artifact_uri":
             columns.append(Column(BinaryText(_ARTIFACT_URI), str, key.is_ascending))
         elif key.key == "run_id":
@@ -161,10 +165,10 @@ def run_order(keys: Sequence[OrderKey], names: KeyIds) -> "Order[Run]":
             columns.append(Column(F("uid"), str, key.is_ascending))
         else:
             columns.append(plain(key, _RUN_COLUMNS[key.key]))
-    return Order(columns, joins)
+    return Order(columns, joins, walks)
 
 
-def experiment_order(keys: Sequence[OrderKey]) -> "Order[Experiment]":
+def experiment_order(keys: Sequence[OrderKey]) -> Order[Experiment]:
     """Return experiments by these keys (without any: the newest first), then by id.
 
     What is missing comes last in both directions. Texts compare by code point, ids as numbers.
@@ -172,12 +176,12 @@ def experiment_order(keys: Sequence[OrderKey]) -> "Order[Experiment]":
     newest = OrderKey(Entity.ATTRIBUTE, "creation_time", is_ascending=False)
     by_id = OrderKey(Entity.ATTRIBUTE, "experiment_id", is_ascending=True)
     columns: list[Column] = []
-    joins: dict[str, _Join] = {}
+    joins: dict[str, Join] = {}
     for key in _leading(keys or (newest,), by_id):
         if key.entity is Entity.TAG:
             alias = f"carried_{len(joins)}"
-            joins[alias] = _Join("tags", Q(tags__key=key.key))
-            columns += nullable(key, f"{alias}__value", row=f"{alias}__pk")
+            joins[alias] = Join("tags", Q(tags__key=key.key))
+            columns += nullable(plain(key, f"{alias}__value"), row=f"{alias}__pk")
         elif key.key == "experiment_id":
             columns.append(Column(F("pk"), int, key.is_ascending))
         else:
@@ -185,83 +189,94 @@ def experiment_order(keys: Sequence[OrderKey]) -> "Order[Experiment]":
     return Order(columns, joins)
 
 
-class BinaryText(Func):
-    """A text that compares by code point, as SQLite's do, whatever PostgreSQL's collation."""
-
-    output_field = CharField()
-    template = '(%(expressions)s) COLLATE "C"'
-
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> tuple[str, Any]:
-        return self.as_sql(compiler, connection, template="%(expressions)s", **extra)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """An expression to sort by. A nullable one stands behind a rank, equal ranks being all values or all NULL."""
-
-    expression: Expression | F
-    type: type[SortValue]
-    is_ascending: bool
-    is_nullable: bool = False
+def _carried_columns(alias: str, key: OrderKey) -> list[Column]:
+    if key.entity is Entity.METRIC:
+        value = Column(_stat(key.stat, f"{alias}__"), float, key.is_ascending)
+        return nullable(value, row=f"{alias}__pk")
+    text = f"{alias}__value"
+    beginning = Column(Prefix(F(text)), str, key.is_ascending)  # all of it that the index has
+    return nullable(plain(key, text), row=f"{alias}__pk", before=[beginning])
 
 
-@dataclass(frozen=True, slots=True)
-class _Join:
-    """A relation, and which at most one of its rows the columns speak of."""
+def _walks(alias: str, key: OrderKey, ids: Sequence[int], scope: Q, tree: Tree | None) -> list[Walk]:
+    """Return the walks by what ``alias`` joins.
 
-    relation: str
-    condition: Q
+    The keys belong to the experiments, so that they are the scope of those who have a value: nothing else to tempt the
+    database away from the index of values.
+    """
+    carried = _CARRIED[key.entity]
+    absent = scope & ~Q(Exists(_rows_of(carried.relation).filter(key__in=ids)))
+    if key.entity is not Entity.METRIC:
+        return [
+            Walk(HAS_VALUE, Q((f"{alias}__pk__isnull", False)), settled=1),
+            Walk(IS_ABSENT, absent, settled=3, without=alias),
+        ]
+    value = f"{alias}__{carried.column}"
+    bounds = [compare_column(value, one.op, one.value) for one in _conjuncts(tree) if _bounds(one, key)]
+    walk = Walk(HAS_VALUE, reduce(and_, bounds, Q((f"{value}__isnull", False))), settled=1)
+    if bounds:
+        return [walk]
+    nan = Q((f"{alias}__pk__isnull", False), (f"{value}__isnull", True))
+    return [walk, Walk(IS_NULL, nan, settled=2), Walk(IS_ABSENT, absent, settled=2, without=alias)]
 
 
-class Order(Generic[Row]):
-    """A total order of rows: the last column is unique. ``joins`` are known to the columns by their names."""
+def _bounds(comparison: Comparison, key: OrderKey) -> bool:
+    """Tell whether a comparison can be true of real values of a key only."""
+    named = (comparison.entity, comparison.key, comparison.stat)
+    return named == (key.entity, key.key, key.stat) and comparison.op is not Op.NE
 
-    def __init__(self, columns: Sequence[Column], joins: Mapping[str, _Join]) -> None:
-        self._columns = {f"sorted_by_{number}": column for number, column in enumerate(columns)}
-        self._joins = joins
 
-    def page(self, queryset: QuerySet[Row], *, token: str, limit: int) -> Page[Row]:
-        """Return up to ``limit`` rows (at least 1) behind the row that the token names; "" is the beginning. One query.
+def list_few(found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Sequence[OrderKey]) -> list[int] | None:
+    """Return the runs that one of the comparisons leaves, and perhaps others, if they are few; None if all leave many.
 
-        :raises InvalidParameterError: if the token was not made by an order by the same columns.
-        """
-        expressions = {name: column.expression for name, column in self._columns.items()}
-        # A FilteredRelation serves one queryset: Django rewrites its condition in place.
-        joins = {name: FilteredRelation(join.relation, condition=join.condition) for name, join in self._joins.items()}
-        found = queryset.annotate(**joins).annotate(**expressions)
-        if token:
-            found = found.filter(self._after(token))
-        directions = (name if column.is_ascending else f"-{name}" for name, column in self._columns.items())
-        rows = list(found.order_by(*directions)[: limit + 1])
-        if len(rows) <= limit:
-            return Page(rows, None)
-        return Page(rows[:limit], encode_token(tuple(_pack(getattr(rows[limit - 1], name)) for name in self._columns)))
+    A query for each comparison that an index can answer and all have to be true, until one leaves few; none for what
+    bounds the walk by the first key. Reads at most ``FEW`` rows of an index each time.
+    """
+    for comparison in _conjuncts(tree):
+        if keys and _bounds(comparison, keys[0]):
+            continue
+        rows = _indexed(found, comparison, names)
+        if rows is not None:
+            pks = list(rows[: FEW + 1])
+            if len(pks) <= FEW:
+                return pks
+    return None
 
-    def _after(self, token: str) -> Q:
-        """Return what holds for the rows behind the one that the token names.
 
-        ``a > 1 OR (a = 1 AND b > 2) OR ...`` is longer than its nested form, and never too deep for SQLite's parser.
-        """
-        values = decode_token(token, length=len(self._columns))
-        first, behind, equal = Q(), Q(), Q()
-        for (name, column), packed in zip(self._columns.items(), values, strict=True):
-            if packed is None and column.is_nullable:
-                continue  # the rank before it says that it is NULL
-            value = _unpack(packed, column.type, token)
-            comparison = f"{name}__{'gt' if column.is_ascending else 'lt'}"
-            first = first or Q((f"{comparison}e", value))  # follows from the rest; PostgreSQL's index starts there
-            behind |= equal & Q((comparison, value))
-            equal &= Q((name, value))
-        return first & behind
+def _indexed(found: QuerySet[Any], comparison: Comparison, names: KeyIds) -> QuerySet[Any, Any] | None:
+    """Return the runs that a comparison may be true of, as an index has them; None if none has."""
+    key, op, value = comparison.key, comparison.op, comparison.value
+    if comparison.entity is Entity.METRIC:
+        if comparison.stat is not Stat.LAST or op is Op.NE:
+            return None
+    elif op is not Op.EQ:
+        return None
+    match comparison.entity:
+        case Entity.METRIC:
+            rows = _all_of("metric_series").filter(key__in=names.list_ids(Entity.METRIC, key))
+            return rows.filter(compare_column("latest_value", op, value)).values_list("run_id", flat=True)
+        case Entity.PARAM | Entity.TAG as entity:
+            rows = _all_of(_CARRIED[entity].relation).filter(key__in=names.list_ids(entity, key))
+            # Not the value itself beside it: SQLite would put it into SUBSTR, and the index would be of no use.
+            begin_so: QuerySet[Any, Any] = rows.alias(beginning=Prefix("value")).filter(beginning=str(value)[:PREFIX])
+            return begin_so.values_list("run_id", flat=True)
+        case Entity.DATASET if key == "name":
+            inputs = DatasetInput.objects.filter(dataset__experiment__in=names.experiment_pks, dataset__name=value)
+            return inputs.values_list("run_id", flat=True)
+        case Entity.ATTRIBUTE if key in ("run_id", "status"):
+            rows = found.filter((_RUN_COLUMNS[key], value), experiment__in=names.experiment_pks)
+            return rows.values_list("pk", flat=True)
+        case _:
+            return None
 
 
 def _leading(keys: Sequence[OrderKey], *tie_breaks: OrderKey) -> list[OrderKey]:
     """Return the keys and tie-breaks that decide: the first of each name, and none behind the last, unique one."""
-    unique = (tie_breaks[-1].entity, tie_breaks[-1].key)
-    leading: dict[tuple[Entity, str], OrderKey] = {}
+    unique = (tie_breaks[-1].entity, tie_breaks[-1].key, Stat.LAST)
+    leading: dict[tuple[Entity, str, Stat], OrderKey] = {}
     for key in (*keys, *tie_breaks):
         if unique not in leading:
-            leading.setdefault((key.entity, key.key), key)
+            leading.setdefault((key.entity, key.key, key.stat), key)
     return list(leading.values())
 
 
@@ -269,45 +284,6 @@ def plain(key: OrderKey, column: str) -> Column:
     if key.key in _TIMES:
         return Column(F(column), datetime, key.is_ascending)
     return Column(BinaryText(F(column)), str, key.is_ascending)
-
-
-def nullable(key: OrderKey, column: str, *, row: str | None = None) -> list[Column]:
-    """Return the rank that puts NULL last, and behind it what has no ``row`` at all, and then the column."""
-    ranks = [When(Q((f"{row}__isnull", True)), then=2)] if row else []
-    ranks.append(When(Q((f"{column}__isnull", True)), then=1))
-    rank = Column(Case(*ranks, default=0), int, is_ascending=True)
-    if key.entity is Entity.METRIC:
-        return [rank, Column(F(column), float, key.is_ascending, is_nullable=True)]
-    return [rank, replace(plain(key, column), is_nullable=True)]
-
-
-def _pack(value: SortValue | None) -> KeyValue:
-    match value:
-        case datetime():
-            return (value - EPOCH) // timedelta(microseconds=1)
-        case float():
-            return repr(value)  # JSON has no infinities
-        case _:
-            return value
-
-
-def _unpack(packed: KeyValue, type_: type[SortValue], token: str) -> SortValue:
-    """Return the value that became ``packed``.
-
-    :raises InvalidParameterError: if no value of this type becomes it.
-    """
-    try:
-        if type_ is str and isinstance(packed, str) and "\0" not in packed:
-            return packed
-        if type_ is float and isinstance(packed, str) and not math.isnan(float(packed)):
-            return float(packed)
-        if type_ is int and isinstance(packed, int) and abs(packed) < 2**63:
-            return packed
-        if type_ is datetime and isinstance(packed, int):
-            return EPOCH + timedelta(microseconds=packed)
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidParameterError(f"Page token {token[:100]!r} belongs to another order. Ask for the first page again.")
 
 
 def condition_of(tree: Tree, compare: Callable[[Comparison], Q], *, is_negated: bool = False) -> Q:
@@ -336,6 +312,12 @@ def _depth(tree: Tree) -> int:
             return 1 + max(map(_depth, children))
 
 
+def _conjuncts(tree: Tree | None) -> list[Comparison]:
+    """Return the comparisons that have to be true whatever else is."""
+    children = tree.children if isinstance(tree, And) else (tree,)
+    return [child for child in children if isinstance(child, Comparison)]
+
+
 def _comparisons(tree: Tree | None) -> Iterator[Comparison]:
     match tree:
         case Comparison():
@@ -347,12 +329,26 @@ def _comparisons(tree: Tree | None) -> Iterator[Comparison]:
                 yield from _comparisons(child)
 
 
+def _stat(stat: Stat, prefix: str = "") -> Expression | F:
+    """Return a figure of a series; ``prefix`` leads to it. All are floats, and NULL where there is none."""
+    match stat:
+        case Stat.MEAN:
+            mean = F(f"{prefix}finite_sum") / NullIf(F(f"{prefix}finite_count"), Value(0))
+            return ExpressionWrapper(mean, output_field=FloatField())
+        case Stat.COUNT:
+            return Cast(F(f"{prefix}received"), FloatField())
+        case _:
+            return F(f"{prefix}{_STAT_COLUMNS[stat]}")
+
+
 def _compare_run(comparison: Comparison, names: KeyIds) -> Q:
     key, op, value = comparison.key, comparison.op, comparison.value
     if comparison.entity in _CARRIED:
         carried = _CARRIED[comparison.entity]
         rows = _rows_of(carried.relation).filter(key__in=names.list_ids(comparison.entity, key))
-        return has_row(rows, carried.column, comparison)
+        if comparison.stat is Stat.LAST:
+            return has_row(rows, carried.column, comparison)
+        return has_row(rows.alias(figure=_stat(comparison.stat)), "figure", comparison)
     if comparison.entity is Entity.DATASET:
         inputs = DatasetInput.objects.filter(run=OuterRef("pk"))
         return has_row(inputs.exclude(context="") if key == "context" else inputs, _DATASET_COLUMNS[key], comparison)
@@ -385,9 +381,13 @@ def _compare_experiment_id(op: Op, texts: Iterable[str]) -> Q:
     return ~wanted if op in _NEGATIVE_OPS else wanted
 
 
-def _rows_of(relation: str) -> QuerySet[Any]:
+def _all_of(relation: str) -> QuerySet[Any]:
     model: Any = Run._meta.get_field(relation).related_model
-    return QuerySet(model).filter(run=OuterRef("pk"))
+    return QuerySet(model)
+
+
+def _rows_of(relation: str) -> QuerySet[Any]:
+    return _all_of(relation).filter(run=OuterRef("pk"))
 
 
 def has_row(rows: QuerySet[Any], column: str, comparison: Comparison) -> Q:

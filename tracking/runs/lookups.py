@@ -1,4 +1,4 @@
-"""LIKE and ILIKE as MLflow's filters mean them, the same on SQLite and PostgreSQL.
+"""Texts as search means them, the same on SQLite and PostgreSQL: by code point, and MLflow's LIKE and ILIKE.
 
 ``%`` stands for any text, ``_`` for one character, and nothing escapes either. LIKE is exact about case; ILIKE takes A
 to Z in any case and all else as it is, which is what SQLite can do.
@@ -7,7 +7,7 @@ to Z in any case and all else as it is, which is what SQLite can do.
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, Lookup
+from django.db.models import CharField, Func, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
@@ -17,7 +17,26 @@ else:
 
 # SQLite refuses patterns of more than 50,000 bytes, and a character becomes at most four.
 MAX_PATTERN = 8_000
+PREFIX = 64
 _TO_GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
+
+
+class BinaryText(Func):
+    """A text that compares by code point, as SQLite's do, whatever PostgreSQL's collation."""
+
+    output_field = CharField()
+    template = '(%(expressions)s) COLLATE "C"'
+    sqlite_template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template=self.sqlite_template, **extra)
+
+
+class Prefix(BinaryText):
+    """The beginning of a text, ``PREFIX`` characters: what an index holds of one that may be too long for it."""
+
+    template = '(SUBSTR(%(expressions)s, 1, 64)) COLLATE "C"'
+    sqlite_template = "SUBSTR(%(expressions)s, 1, 64)"
 
 
 @CharField.register_lookup

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
+from tracking.runs.lookups import Prefix
 from tracking.runs.types import (
     MAX_EXPERIMENT_NAME,
     MAX_EXPERIMENT_TAG_VALUE,
@@ -66,7 +67,7 @@ class Run(models.Model):
 
     uid = models.CharField(max_length=32, unique=True)
     workspace = models.ForeignKey("tracking.Workspace", on_delete=models.PROTECT, related_name="+")
-    experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="runs")
+    experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="runs", db_index=False)
     name = models.CharField(max_length=MAX_RUN_NAME)
     user_name = models.CharField(max_length=256, blank=True)
     status = models.CharField(max_length=9, choices=[(s.value, s.value) for s in RunStatus])
@@ -79,6 +80,28 @@ class Run(models.Model):
         db_table = "run"
         indexes = [
             models.Index(F("experiment"), F("started_at").desc(), F("uid"), name="run_newest"),
+            models.Index(
+                F("experiment"),
+                F("started_at").desc(),
+                F("uid"),
+                name="run_newest_active",
+                condition=Q(deleted_at__isnull=True),
+            ),
+            models.Index(
+                F("experiment"),
+                F("started_at").desc(),
+                F("uid"),
+                name="run_newest_deleted",
+                condition=Q(deleted_at__isnull=False),
+            ),
+            models.Index(
+                F("experiment"),
+                F("status"),
+                F("started_at").desc(),
+                F("uid"),
+                name="run_newest_by_status",
+                condition=Q(deleted_at__isnull=True),
+            ),
             models.Index(name="run_running", fields=["workspace", "started_at"], condition=Q(status=RunStatus.RUNNING)),
             models.Index(name="run_dying", fields=["deletion_uid"], condition=~Q(deletion_uid="")),
         ]
@@ -94,18 +117,36 @@ class Param(models.Model):
     class Meta:
         db_table = "param"
         constraints = [models.UniqueConstraint(name="param_key_is_unique", fields=["run", "key"])]
+        indexes = [models.Index(F("key"), Prefix("value"), F("run"), name="param_by_value")]
 
 
 class RunTag(models.Model):
     """A tag of a run."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
-    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+", db_index=False)
     value = models.CharField(max_length=MAX_RUN_TAG_VALUE)
 
     class Meta:
         db_table = "run_tag"
         constraints = [models.UniqueConstraint(name="run_tag_key_is_unique", fields=["run", "key"])]
+        indexes = [models.Index(F("key"), Prefix("value"), F("run"), name="run_tag_by_value")]
+
+
+class RunDocument(models.Model):
+    """What an ended run carries as the JSON that a search sends, ready (docs/adr/0004).
+
+    ``body`` NULL: it is to be made. Whoever changes what an ended run carries, or its status, moves ``version`` on and
+    takes the body away in the same transaction (store.forget_documents).
+    """
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    version = models.BigIntegerField()
+    body = models.TextField(null=True)
+
+    class Meta:
+        db_table = "run_document"
+        indexes = [models.Index(name="run_document_to_make", fields=["run"], condition=Q(body__isnull=True))]
 
 
 class Dataset(models.Model):

@@ -2,9 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import TypeVar
 
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
@@ -14,12 +17,16 @@ from tracking.runs import filters
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_ALIAS,
+    MAX_RUN_TAG_VALUE,
     PARENT_RUN_TAG,
+    RUN_NAME_TAG,
     DatasetLogged,
+    ExperimentRef,
     ExperimentRow,
     KeyKind,
     Lifecycle,
     Pair,
+    RunHead,
     RunRef,
     RunRow,
     RunStatus,
@@ -29,6 +36,10 @@ from tracking.search.parser import parse_filter, parse_order_by
 from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
+_experiment_refs: Memory[tuple[int, str], ExperimentRef] = Memory(size=10_000)
+HEAD_FIELDS = tuple("id" if name == "pk" else name for name in RunHead.__struct_fields__)
+_names: Memory[int, str] = Memory(size=100_000)
+_by_key = attrgetter("key")
 _refs: Memory[tuple[int, str], RunRef] = Memory(size=10_000)
 Stored = TypeVar("Stored", Experiment, Run)
 
@@ -50,6 +61,23 @@ def get_experiment(*, workspace: Workspace, experiment_id: str) -> Experiment:
         found = mine.filter(pk=int(experiment_id)).first() if int(experiment_id) <= MAX_ID else None
     if found is None:
         raise NotFoundError(f"No Experiment with id={experiment_id} exists")
+    found.workspace = workspace
+    return found
+
+
+def get_experiment_ref(*, workspace: Workspace, experiment_id: str) -> ExperimentRef:
+    """Return what never changes of the experiment with this id, deleted or not. No query for one asked for lately.
+
+    Whoever changes something in it has to find out whether it is still there and active
+    (``services.hold_active_experiment``).
+
+    :raises InvalidParameterError, NotFoundError: as ``get_experiment``.
+    """
+    found = _experiment_refs.get((workspace.pk, experiment_id))
+    if found is None:
+        experiment = get_experiment(workspace=workspace, experiment_id=experiment_id)
+        found = ExperimentRef(experiment.pk, experiment.workspace_id)
+        _experiment_refs.put((workspace.pk, experiment_id), found)
     return found
 
 
@@ -104,9 +132,16 @@ def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:
     return Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains).count()
 
 
-def count_experiments_by_workspace(*, workspaces: Iterable[Workspace]) -> dict[int, int]:
+def count_experiments_by_workspace(*, workspaces: Iterable[Workspace] | Iterable[int]) -> dict[int, int]:
     """Count the active experiments of each workspace by its number; those without any are absent. One query."""
     found = Experiment.objects.filter(workspace__in=list(workspaces), deleted_at=None)
+    return dict(found.values_list("workspace_id").annotate(Count("pk")))
+
+
+def count_runs_by_workspace(*, workspaces: Iterable[int]) -> dict[int, int]:
+    """Count the runs of each workspace by its number, deleted ones that can be restored included. One query, along an
+    index."""
+    found = Run.objects.filter(workspace__in=list(workspaces))
     return dict(found.values_list("workspace_id").annotate(Count("pk")))
 
 
@@ -136,6 +171,12 @@ def get_run_ref(*, workspace: Workspace, uid: str) -> RunRef:
     return found
 
 
+def remember_run(run: Run) -> None:
+    """Spare ``get_run_ref`` its query for a run that was just made, if the caller's transaction is committed."""
+    ref = RunRef(run.pk, run.uid, run.experiment_id)
+    transaction.on_commit(lambda: _refs.put((run.workspace_id, run.uid), ref), robust=True)
+
+
 def find_runs(*, workspace: Workspace, uids: Sequence[str]) -> list[Run]:
     """Return those of the runs that the workspace has, in the order of ``uids``. One query."""
     found = {run.uid: run for run in Run.objects.filter(workspace=workspace, uid__in=uids)}
@@ -147,24 +188,10 @@ def run_row(run: Run) -> RunRow:
     return run_rows([run])[0]
 
 
-def run_rows(runs: Sequence[Run]) -> list[RunRow]:
-    """Return runs with their params, tags and datasets, in the given order. Three queries, whatever the number."""
+def run_rows(runs: Sequence[Run | RunHead]) -> list[RunRow]:
+    """Return runs with their params, tags and datasets, in the given order. Five queries, whatever the number."""
     pks = [run.pk for run in runs]
-    params = _pairs(Param.objects.filter(run__in=pks).values_list("run_id", "key__name", "value"))
-    tags = _pairs(RunTag.objects.filter(run__in=pks).values_list("run_id", "key__name", "value"))
-    datasets: defaultdict[int, list[DatasetLogged]] = defaultdict(list)
-    for given in DatasetInput.objects.filter(run__in=pks).select_related("dataset").order_by("pk"):
-        datasets[given.run_id].append(
-            DatasetLogged(
-                name=given.dataset.name,
-                digest=given.dataset.digest,
-                source_type=given.dataset.source_type,
-                source=given.dataset.source,
-                schema=given.dataset.schema,
-                profile=given.dataset.profile,
-                tags=tuple(Pair(tag["key"], tag["value"]) for tag in given.tags),
-            )
-        )
+    params, tags, datasets = params_by_run(run_ids=pks), tags_by_run(run_ids=pks), datasets_by_run(run_ids=pks)
     return [
         RunRow(
             pk=run.pk,
@@ -176,12 +203,62 @@ def run_rows(runs: Sequence[Run]) -> list[RunRow]:
             started_at=run.started_at,
             ended_at=run.ended_at,
             is_deleted=run.deleted_at is not None,
-            params=params.get(run.pk, ()),
-            tags=tags.get(run.pk, ()),
+            params=tuple(params.get(run.pk, ())),
+            tags=tuple(tags.get(run.pk, ())),
             datasets=tuple(datasets.get(run.pk, ())),
         )
         for run in runs
     ]
+
+
+def new_run_tags(run: Run, *, tags: Sequence[Pair]) -> list[Pair]:
+    """Return the tags, by key, of a run that ``services.create_run`` has just made with these. No query."""
+    stored = [Pair(tag.key, tag.value[:MAX_RUN_TAG_VALUE]) for tag in tags if tag.key != RUN_NAME_TAG]
+    return sorted([*stored, Pair(RUN_NAME_TAG, run.name)], key=_by_key)
+
+
+def params_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Pair]]:
+    """Return the params of these runs by run, by key. One query, two for keys that were not asked for lately."""
+    return _pairs(Param.objects.filter(run__in=run_ids).values_list("run_id", "key_id", "value"))
+
+
+def tags_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Pair]]:
+    """Return the tags of these runs by run, by key. One query, two for keys that were not asked for lately."""
+    return _pairs(RunTag.objects.filter(run__in=run_ids).values_list("run_id", "key_id", "value"))
+
+
+def datasets_by_run(*, run_ids: Sequence[int]) -> dict[int, list[DatasetLogged]]:
+    """Return the datasets that each of these runs used, as they were logged. One query."""
+    datasets: defaultdict[int, list[DatasetLogged]] = defaultdict(list)
+    for given in DatasetInput.objects.filter(run__in=run_ids).select_related("dataset").order_by("pk"):
+        datasets[given.run_id].append(
+            DatasetLogged(
+                name=given.dataset.name,
+                digest=given.dataset.digest,
+                source_type=given.dataset.source_type,
+                source=given.dataset.source,
+                schema=given.dataset.schema,
+                profile=given.dataset.profile,
+                tags=tuple(Pair(tag["key"], tag["value"]) for tag in given.tags),
+            )
+        )
+    return datasets
+
+
+def names_by_key(key_ids: Collection[int]) -> dict[int, str]:
+    """Return the names that these numbers of keys stand for. One query; none for those that were asked for lately."""
+    known = {pk: name for pk in key_ids if (name := _names.get(pk)) is not None}
+    new = [pk for pk in key_ids if pk not in known]
+    if not new:
+        return known
+    found = dict(Key.objects.filter(pk__in=new).values_list("pk", "name"))
+
+    def remember() -> None:
+        for pk, name in found.items():
+            _names.put(pk, name)
+
+    transaction.on_commit(remember, robust=True)  # what a transaction that is rolled back has made never was
+    return known | found
 
 
 def search_runs(
@@ -193,24 +270,54 @@ def search_runs(
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
     page_token: str = "",
     max_results: int,
+    now: datetime | None = None,
 ) -> Page[RunRow]:
+    """Return runs as ``search_run_heads`` does, with their params, tags and datasets. Three queries more."""
+    page = search_run_heads(
+        workspace=workspace,
+        experiment_ids=experiment_ids,
+        filter_text=filter_text,
+        order_by=order_by,
+        lifecycle=lifecycle,
+        page_token=page_token,
+        max_results=max_results,
+        now=now,
+    )
+    return Page(run_rows(page.rows), page.next_token)
+
+
+def search_run_heads(
+    *,
+    workspace: Workspace,
+    experiment_ids: Sequence[str],
+    filter_text: str = "",
+    order_by: Sequence[str] = (),
+    lifecycle: Lifecycle = Lifecycle.ACTIVE,
+    page_token: str = "",
+    max_results: int,
+    now: datetime | None = None,
+) -> Page[RunHead]:
     """Return runs of these experiments (those that exist), newest first unless ordered otherwise.
 
-    Six queries, whatever the page size.
+    ``now`` is what ages in the filter count from; without it they are refused.
+
+    Two queries, one for each comparison until one leaves few runs, and one to three for the page. Costs the page where
+    an index has the order (start time, a metric, param or tag), the matching runs where none has.
 
     :raises FilterError: if the filter or the order does not parse.
     """
-    tree = parse_filter(filter_text, RUNS)
+    tree = parse_filter(filter_text, RUNS, now=now)
     keys = parse_order_by(order_by, RUNS)
     experiments = list_experiment_pks(workspace=workspace, experiment_ids=experiment_ids)
     if not experiments:
         return Page([], None)
     names = filters.KeyIds(experiments, tree, keys)
-    order = filters.run_order(keys, names)
-    found = _in_lifecycle(Run.objects.filter(experiment__in=experiments), lifecycle)
+    found = _in_lifecycle(Run.objects.all(), lifecycle)
+    few = filters.list_few(found, tree, names, keys)
+    order = filters.run_order(keys, names, tree=tree, few=few)
     found = found.filter(filters.run_condition(tree, names)) if tree else found
-    page = order.page(found, token=page_token, limit=max_results)
-    return Page(run_rows(page.rows), page.next_token)
+    page = order.values(found, fields=HEAD_FIELDS, token=page_token, limit=max_results)
+    return Page([RunHead(*row) for row in page.rows], page.next_token)
 
 
 def count_runs(
@@ -219,17 +326,21 @@ def count_runs(
     experiment_ids: Sequence[str],
     filter_text: str = "",
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
+    now: datetime | None = None,
 ) -> int:
-    """Count the runs that ``search_runs`` would walk. Three queries.
+    """Count the runs that ``search_runs`` would walk. Three queries, and what ``search_run_heads`` asks of indexes.
 
     :raises FilterError: if the filter does not parse.
     """
-    tree = parse_filter(filter_text, RUNS)
+    tree = parse_filter(filter_text, RUNS, now=now)
     experiments = list_experiment_pks(workspace=workspace, experiment_ids=experiment_ids)
-    found = _in_lifecycle(Run.objects.filter(experiment__in=experiments), lifecycle)
+    found = _in_lifecycle(Run.objects.all(), lifecycle)
     if tree:
-        found = found.filter(filters.run_condition(tree, filters.KeyIds(experiments, tree, ())))
-    return found.count()
+        names = filters.KeyIds(experiments, tree, ())
+        few = filters.list_few(found, tree, names, ())
+        found = found.filter(filters.run_condition(tree, names))
+        found = found if few is None else found.filter(pk__in=few)
+    return found.filter(experiment__in=experiments).count()
 
 
 def list_child_runs(*, run: Run, limit: int) -> list[RunRow]:
@@ -261,17 +372,23 @@ def _in_lifecycle(found: QuerySet[Stored], lifecycle: Lifecycle) -> QuerySet[Sto
     return found.filter(deleted_at__isnull=lifecycle is Lifecycle.ACTIVE)
 
 
-def _pairs(rows: Iterable[tuple[int, str, str]]) -> dict[int, tuple[Pair, ...]]:
+def _pairs(rows: Iterable[tuple[int, int, str]]) -> dict[int, list[Pair]]:
+    found = list(rows)
+    names = names_by_key({key_id for _, key_id, _ in found})
     by_run: defaultdict[int, list[Pair]] = defaultdict(list)
-    for run_id, key, value in rows:
-        by_run[run_id].append(Pair(key, value))
-    return {run_id: tuple(sorted(pairs, key=lambda pair: pair.key)) for run_id, pairs in by_run.items()}
+    for run_id, key_id, value in found:
+        by_run[run_id].append(Pair(names[key_id], value))
+    for pairs in by_run.values():
+        pairs.sort(key=_by_key)
+    return by_run
 
 
 def experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
     """Return experiments with their tags, in the given order. One query."""
     tags = ExperimentTag.objects.filter(experiment__in=[e.pk for e in experiments])
-    by_experiment = _pairs(tags.values_list("experiment_id", "key", "value"))
+    by_experiment: defaultdict[int, list[Pair]] = defaultdict(list)
+    for experiment_id, key, value in sorted(tags.values_list("experiment_id", "key", "value")):
+        by_experiment[experiment_id].append(Pair(key, value))
     return [
         ExperimentRow(
             pk=experiment.pk,
@@ -280,7 +397,7 @@ def experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
             updated_at=experiment.updated_at,
             is_deleted=experiment.deleted_at is not None,
             is_default=experiment.is_default,
-            tags=by_experiment.get(experiment.pk, ()),
+            tags=tuple(by_experiment.get(experiment.pk, ())),
         )
         for experiment in experiments
     ]
@@ -293,3 +410,11 @@ def key_ids_by_name(*, experiment_ids: Iterable[int], kind: KeyKind, names: Sequ
     for name, pk in rows:
         found[name].append(pk)
     return found
+
+
+def values_by_uid(*, runs: Sequence[Run], kind: KeyKind, key: str) -> dict[str, str]:
+    """Return a param or tag of those of the runs that have it, by run uid. One query."""
+    model = Param if kind is KeyKind.PARAM else RunTag
+    uids = {run.pk: run.uid for run in runs}
+    rows = model.objects.filter(run__in=list(uids), key__kind=kind, key__name=key).values_list("run_id", "value")
+    return {uids[run_id]: value for run_id, value in rows}

@@ -1,21 +1,24 @@
 """Writing what a run carries: the statements that the ORM takes longer to write than the database to execute."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from django.db import connection
 
-from tracking.runs.types import Hold, RunIdentity
+from tracking.runs.types import Hold, RunDocumentMade, RunIdentity
 from tracking.workspaces.store import PASS_GATE
 
+T = TypeVar("T")
 HOLD_RUN = """
     SELECT run.deleted_at IS NULL,
-        coalesce(nullif(workspace.deletion_uid, ''), nullif(experiment.deletion_uid, ''), run.deletion_uid)
+        coalesce(nullif(workspace.deletion_uid, ''), nullif(experiment.deletion_uid, ''), run.deletion_uid),
+        run.status IN ('FINISHED', 'FAILED', 'KILLED')
     FROM run
     JOIN experiment ON experiment.id = run.experiment_id
     JOIN workspace ON workspace.id = run.workspace_id
     WHERE run.id = %s"""
 HOLD_EXPERIMENT = """
-    SELECT experiment.deleted_at IS NULL, coalesce(nullif(workspace.deletion_uid, ''), experiment.deletion_uid)
+    SELECT experiment.deleted_at IS NULL, coalesce(nullif(workspace.deletion_uid, ''), experiment.deletion_uid), FALSE
     FROM experiment
     JOIN workspace ON workspace.id = experiment.workspace_id
     WHERE experiment.id = %s"""
@@ -42,7 +45,7 @@ def _hold(statement: str, pk: int) -> Hold | None:
     with connection.cursor() as cursor:
         cursor.execute(gate + statement, [pk])
         row = cursor.fetchone()
-    return None if row is None else Hold(is_active=bool(row[0]), deletion_uid=row[1])
+    return None if row is None else Hold(bool(row[0]), row[1], has_ended=bool(row[2]))
 
 
 def add_params(run: RunIdentity, values: Mapping[int, str]) -> dict[int, str]:
@@ -67,6 +70,32 @@ def put_tags(run: RunIdentity, values: Mapping[int, str]) -> None:
         for start in range(0, len(key_ids), 1000):
             some = {key_id: values[key_id] for key_id in key_ids[start : start + 1000]}
             cursor.execute(_insert("run_tag", len(some), "DO UPDATE SET value = excluded.value"), _rows(run, some))
+
+
+def forget_documents(run_ids: Collection[int]) -> None:
+    """Take the documents of runs away and move their versions on. One statement for a thousand runs."""
+    for some in _thousands(sorted(run_ids)):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO run_document (run_id, version) VALUES {', '.join(['(%s, 1)'] * len(some))} "  # noqa: S608
+                "ON CONFLICT (run_id) DO UPDATE SET version = run_document.version + 1, body = NULL",
+                some,
+            )
+
+
+def keep_documents(made: Sequence[RunDocumentMade]) -> None:
+    """Keep documents, each unless its run has changed since. One statement for a thousand."""
+    for some in _thousands(sorted(made, key=lambda one: one.run_id)):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO run_document (run_id, version, body) VALUES {', '.join(['(%s, %s, %s)'] * len(some))} "  # noqa: S608
+                "ON CONFLICT (run_id) DO UPDATE SET body = excluded.body WHERE run_document.version = excluded.version",
+                [part for one in some for part in (one.run_id, one.version, one.body)],
+            )
+
+
+def _thousands(items: list[T]) -> Iterator[list[T]]:
+    return (items[start : start + 1000] for start in range(0, len(items), 1000))
 
 
 def _insert(table: str, count: int, otherwise: str) -> str:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     TEXT = "text"
     NUMBER = "number"
+    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,14 @@ class Grammar:
 
     ``prefixes`` gives the spellings of each entity that may stand before the dot, the one to name in an error first; an
     entity that is missing cannot be searched. Attributes and dataset keys are closed lists; metrics, params and tags
-    have any key.
+    have any key. With ``has_figures``, min(…), max(…) and so on may stand around a metric.
     """
 
     prefixes: Mapping[Entity, tuple[str, ...]]
     attributes: tuple[Key, ...]
     dataset_keys: tuple[Key, ...] = ()
     has_bare_attributes: bool = True
+    has_figures: bool = False
 
     def find_entity(self, prefix: str) -> Entity | None:
         """Return the entity that is written with this prefix (case matters), or None."""
@@ -68,8 +70,8 @@ def _text(name: str, *aliases: str) -> Key:
     return Key(name, Kind.TEXT, TEXT_OPS, aliases)
 
 
-def _number(name: str, *aliases: str) -> Key:
-    return Key(name, Kind.NUMBER, NUMBER_OPS, aliases)
+def _time(name: str, *aliases: str) -> Key:
+    return Key(name, Kind.TIME, NUMBER_OPS, aliases)
 
 
 RUNS = Grammar(
@@ -86,15 +88,16 @@ RUNS = Grammar(
         _text("status"),
         _text("user_id"),
         _text("artifact_uri"),
-        _number("start_time", "created", "Created"),
-        _number("end_time"),
+        _time("start_time", "created", "Created"),
+        _time("end_time"),
     ),
     dataset_keys=(_text("name"), _text("digest"), _text("context")),
+    has_figures=True,
 )
 
 EXPERIMENTS = Grammar(
     prefixes={Entity.ATTRIBUTE: ("attribute",), Entity.TAG: ("tag", "tags")},
-    attributes=(_text("experiment_id"), _text("name"), _number("creation_time"), _number("last_update_time")),
+    attributes=(_text("experiment_id"), _text("name"), _time("creation_time"), _time("last_update_time")),
 )
 
 LOGGED_MODELS = Grammar(
@@ -110,7 +113,7 @@ LOGGED_MODELS = Grammar(
         _text("model_type"),
         _text("status"),
         _text("source_run_id"),
-        _number("creation_timestamp", "creation_timestamp_ms", "creation_time"),
-        _number("last_updated_timestamp", "last_updated_timestamp_ms"),
+        _time("creation_timestamp", "creation_timestamp_ms", "creation_time"),
+        _time("last_updated_timestamp", "last_updated_timestamp_ms"),
     ),
 )

@@ -1,6 +1,7 @@
 r"""Filters and order clauses, read once from left to right.
 
-MLflow's search language, and beyond it OR, NOT, parentheses, and IN for every text::
+MLflow's search language, and beyond it OR, NOT, parentheses, IN for every text, the figures of a metric, and times as
+dates ('2026-11-01', '2026-11-01T12:30', UTC unless they say otherwise) or as ages ('7d': that long ago; m, h, d, w)::
 
     filter     := either
     either     := all (OR all)*
@@ -10,6 +11,7 @@ MLflow's search language, and beyond it OR, NOT, parentheses, and IN for every t
                 | key [NOT] IN "(" text ("," text)* [","] ")"
                 | key IS [NOT] NULL
     key        := [prefix "."] name           a name may be quoted: params.`a b`, params."a b"
+                | (min | max | mean | last | count) "(" metric ")"
 
 Keywords may be in any case; prefixes and names may not. Nothing is escaped inside quotes: a doubled quote stays
 doubled, and a backslash is a backslash. No pattern here backtracks: the time is linear in the length of the text.
@@ -18,13 +20,16 @@ doubled, and a backslash is a backslash. No pattern here backtracks: the time is
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 from itertools import islice
 from typing import NoReturn
 
+from tracking.core.clock import EPOCH
 from tracking.core.errors import FilterError
 from tracking.search.grammars import Grammar, Key, Kind
-from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Tree
+from tracking.search.times import AGE, DATE, read_time
+from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Stat, Tree
 
 # What one request may ask of the parser and of the database behind it (reliability.md, D7).
 MAX_TEXT_BYTES = 64 * 1024
@@ -59,6 +64,7 @@ _TOKEN = re.compile(
       (?P<SPACE>      \s++ )
     | (?P<QUALIFIED>  (?: [^\W\d]\w*+ | `\w++` ) \. (?: {_QUOTED} | [\w.]*+ ) )
     | (?P<WORD>       [^\W\d]\w*+ )
+    | (?P<TIME>     (?: {DATE} | {AGE} ) (?![\w.]) )
     | (?P<NUMBER>     [+-]? (?: [0-9]++ \.? [0-9]*+ | \.[0-9]++ ) (?: [eE][+-]?[0-9]++ )?+ (?![\w.]) )
     | (?P<QUOTED>     {_QUOTED} )
     | (?P<OPERATOR>   [<>=!~]++ )
@@ -71,6 +77,7 @@ _TOKEN = re.compile(
 class _Type(Enum):
     QUALIFIED = auto()
     WORD = auto()
+    TIME = auto()
     NUMBER = auto()
     QUOTED = auto()
     OPERATOR = auto()
@@ -103,11 +110,11 @@ class _Token:
         return self.type is _Type.QUALIFIED or (self.type is _Type.WORD and self.keyword is None)
 
 
-def parse_filter(text: str, grammar: Grammar) -> Tree | None:
+def parse_filter(text: str, grammar: Grammar, *, now: datetime | None = None) -> Tree | None:
     """Return the tree that a filter means, or None for the empty filter, which everything matches.
 
     A filter of one comparison is that comparison. Takes time linear in the text's length; the tree is at most 32
-    parentheses and NOTs deep and has at most 100 comparisons.
+    parentheses and NOTs deep and has at most 100 comparisons. Ages need ``now``.
 
     :raises FilterError: if the filter does not parse; its text and ``column`` say where.
     """
@@ -116,7 +123,7 @@ def parse_filter(text: str, grammar: Grammar) -> Tree | None:
     _check_text(text)
     if text.isspace():
         raise _error(f"Invalid filter {_shown(text)}. Could not be parsed.", text, 0)
-    return _FilterParser(text, grammar).parse()
+    return _FilterParser(text, grammar, now).parse()
 
 
 def parse_order_by(clauses: Sequence[str], grammar: Grammar) -> tuple[OrderKey, ...]:
@@ -133,8 +140,13 @@ def parse_order_by(clauses: Sequence[str], grammar: Grammar) -> tuple[OrderKey, 
 def _parse_order_clause(text: str, grammar: Grammar) -> OrderKey:
     _check_text(text)
     unparsed = f"Invalid order_by clause {_shown(text)}. Could not be parsed"
-    # A good clause is at most a key, a direction and the end; the fourth token is one too many already.
-    name, *others = islice(_tokens(text, trouble=unparsed), 4)
+    # A good clause is at most a figure of a key, a direction and the end; the seventh token is one too many already.
+    tokens = list(islice(_tokens(text, trouble=unparsed), 7))
+    stat = Stat.LAST
+    if len(tokens) > 3 and tokens[0].type is _Type.WORD and (tokens[1].text, tokens[3].text) == ("(", ")"):
+        stat = _resolve_stat(tokens[0], text, grammar)
+        tokens = [tokens[2], *tokens[4:]]
+    name, *others = tokens
     if not name.is_name:
         raise _error(f"{unparsed}: expected a key such as metrics.loss", text, name.column)
 
@@ -148,15 +160,17 @@ def _parse_order_clause(text: str, grammar: Grammar) -> OrderKey:
     entity, key = _resolve(name, text, grammar)
     if entity is Entity.DATASET:
         raise _error(f"Invalid order_by clause {_shown(text)}. Runs cannot be sorted by a dataset", text, name.column)
-    return OrderKey(entity, key.name, is_ascending=direction.text.upper() != "DESC")
+    _check_stat(stat, entity, name, text)
+    return OrderKey(entity, key.name, is_ascending=direction.text.upper() != "DESC", stat=stat)
 
 
 class _FilterParser:
     """Recursive descent over one filter, one token ahead; the depth is counted, so Python's stack is no limit."""
 
-    def __init__(self, text: str, grammar: Grammar) -> None:
+    def __init__(self, text: str, grammar: Grammar, now: datetime | None) -> None:
         self._text = text
         self._grammar = grammar
+        self._now = now
         self._tokens = _tokens(text, trouble=_INVALID_CLAUSE)
         self._token = next(self._tokens)
         self._depth = 0
@@ -210,6 +224,14 @@ class _FilterParser:
         if self._comparisons > MAX_COMPARISONS:
             raise _error(f"The filter has more than {MAX_COMPARISONS} comparisons", self._text, name.column)
         self._advance()
+        stat, begin = Stat.LAST, name.column
+        if self._token.text == "(" and name.type is _Type.WORD:
+            stat = _resolve_stat(name, self._text, self._grammar)
+            self._advance()
+            name = self._advance()
+            if not name.is_name:
+                self._refuse(name, f"expected a metric such as {stat}(metrics.loss)")
+            self._expect(")", "expected a closing parenthesis")
 
         operator = self._token
         if operator.keyword == "BETWEEN":
@@ -217,8 +239,9 @@ class _FilterParser:
         if operator.type not in (_Type.OPERATOR, _Type.WORD) or operator.keyword in ("AND", "OR"):
             self._refuse(operator, f"{_clipped(name.text)} needs an operator and a value")
         entity, key = _resolve(name, self._text, self._grammar)
+        _check_stat(stat, entity, name, self._text)
         op = self._op(entity, key)
-        return Comparison(entity, key.name, op, self._value(entity, key, op), name.column)
+        return Comparison(entity, key.name, op, self._value(entity, key, op), begin, stat)
 
     def _op(self, entity: Entity, key: Key) -> Op:
         token = self._advance()
@@ -261,7 +284,9 @@ class _FilterParser:
         token = self._advance()
         if token.type is _Type.END:
             self._refuse(token, f"{_clipped(key.name)} {op} needs a value")
-        if key.kind is Kind.NUMBER:
+        if key.kind is Kind.TIME and (token.type is _Type.TIME or token.is_text):
+            return self._time(key, token)
+        if key.kind is not Kind.TEXT:
             if token.type is not _Type.NUMBER:
                 noun = "metric" if entity is Entity.METRIC else f"numeric attribute: {key.name}"
                 message = f"Expected numeric value type for {noun}. Found {_clipped(token.text)}"
@@ -270,6 +295,20 @@ class _FilterParser:
         if not token.is_text:
             raise _error(_unquoted(entity, token), self._text, token.column)
         return token.text[1:-1]
+
+    def _time(self, key: Key, token: _Token) -> float:
+        text = token.text if token.type is _Type.TIME else token.text[1:-1]
+        if self._now is None and text[-1:].isalpha() and text[-1:] != "Z":
+            raise _error(f"{key.name} cannot be compared with an age here; write a date", self._text, token.column)
+        ms = read_time(text, self._now or EPOCH)
+        if ms is None:
+            raise _error(
+                f"Expected numeric value type for numeric attribute: {key.name}. Found {_clipped(token.text)}; "
+                "milliseconds since 1970, a date such as 2026-11-01 or an age such as 7d",
+                self._text,
+                token.column,
+            )
+        return ms
 
     def _list(self) -> tuple[str, ...]:
         opening = self._expect("(", "expected a list such as ('a', 'b')")
@@ -368,6 +407,20 @@ def _resolve(name: _Token, text: str, grammar: Grammar) -> tuple[Entity, Key]:
             f"Invalid {entity} key {_shown(key_name)} specified. Valid keys are '{{{valid_keys}}}'", text, key_column
         )
     raise _error(f"Invalid {entity} key '' specified. A key cannot be empty", text, key_column)
+
+
+def _resolve_stat(word: _Token, text: str, grammar: Grammar) -> Stat:
+    """Return the figure that a word before a parenthesis names."""
+    found = next((stat for stat in Stat if stat.value == word.text.lower()), None)
+    if found is None or not grammar.has_figures:
+        valid = f"Valid functions are {', '.join(Stat)}" if grammar.has_figures else "There are no functions here"
+        raise _error(f"Invalid function {_shown(word.text)}. {valid}", text, word.column)
+    return found
+
+
+def _check_stat(stat: Stat, entity: Entity, name: _Token, text: str) -> None:
+    if stat is not Stat.LAST and entity is not Entity.METRIC:
+        raise _error(f"{stat}(…) takes a metric, not {_shown(name.text)}", text, name.column)
 
 
 def _unquoted(entity: Entity, token: _Token) -> str:

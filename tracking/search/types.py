@@ -32,13 +32,23 @@ class Op(StrEnum):
     IS_NOT_NULL = "IS NOT NULL"
 
 
+class Stat(StrEnum):
+    """Which figure of a metric's values is meant. Nothing written means the last, by MLflow's rule."""
+
+    LAST = "last"
+    MIN = "min"
+    MAX = "max"
+    MEAN = "mean"
+    COUNT = "count"
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One clause of a filter.
 
     ``key`` is the canonical name, whatever alias was written. ``value`` is a float where the key is numeric (infinite
     where the number written is too large for one), a tuple for IN and NOT IN, None for IS NULL and IS NOT NULL, else
-    text. ``column`` is the 0-based offset of the key in the filter.
+    text; times are milliseconds since 1970. ``column`` is the 0-based offset of the key in the filter.
     """
 
     entity: Entity
@@ -46,6 +56,7 @@ class Comparison:
     op: Op
     value: str | float | tuple[str, ...] | None
     column: int
+    stat: Stat = Stat.LAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +90,4 @@ class OrderKey:
     entity: Entity
     key: str
     is_ascending: bool
+    stat: Stat = Stat.LAST

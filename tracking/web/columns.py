@@ -40,9 +40,10 @@ class Statistic(StrEnum):
     LAST = "last"
     MIN = "min"
     MAX = "max"
+    MEAN = "mean"
 
 
-_STATISTIC = re.compile(rf"({Statistic.MIN}|{Statistic.MAX})\((.*)\)", re.S)
+_STATISTIC = re.compile(rf"({Statistic.MIN}|{Statistic.MAX}|{Statistic.MEAN})\((.*)\)", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +297,7 @@ def statistic_words() -> dict[Statistic, str]:
         Statistic.LAST: pgettext("of a metric's values", "last"),
         Statistic.MIN: pgettext("of a metric's values", "min"),
         Statistic.MAX: pgettext("of a metric's values", "max"),
+        Statistic.MEAN: pgettext("of a metric's values", "mean"),
     }
 
 

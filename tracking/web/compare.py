@@ -19,7 +19,7 @@ from tracking.runs.experiment_tree import experiment_tags
 from tracking.runs.queries import find_runs, run_rows
 from tracking.runs.types import Pair, RunRow
 from tracking.web.base import workspace_page
-from tracking.web.charts import MAX_RUNS, ChartedRun, chart_grid, charted_runs, metric_names
+from tracking.web.charts import ChartedRun, chart_grid, charted_runs, metric_names
 from tracking.web.columns import Column, ColumnKind, Statistic, statistic_words
 from tracking.web.compare_files import compare_file, list_common_files
 from tracking.web.directions import Directions
@@ -32,6 +32,7 @@ from tracking.workspaces.types import Permission
 if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
+MAX_COMPARED = 100  # columns that a table can bear
 # A table is cut here; the search box finds the rest.
 MAX_CELLS = 6_000
 
@@ -103,7 +104,7 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
     uids = list(dict.fromkeys(uid for text in given for uid in text.split(",") if uid))
     if len(given) > 1:
         return redirect(f"{request.path}{link_with(query, runs=','.join(uids))}")
-    runs = find_runs(workspace=workspace, uids=uids[:MAX_RUNS])
+    runs = find_runs(workspace=workspace, uids=uids[:MAX_COMPARED])
     rows = run_rows(runs)
     for run in runs:
         run.workspace = workspace  # what their files ask for
@@ -121,9 +122,9 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
         "params": parts.cut(_text_lines([row.params for row in rows], base=base)),
         "metrics": parts.cut(_metric_lines(rows, series, statistic, directions, base=base)),
         "tags": parts.cut(_text_lines([_own_tags(row) for row in rows], base=base)),
-        "unknown": [uid[:40] for uid in uids[:MAX_RUNS] if uid not in known],
-        "left_out": max(0, len(uids) - MAX_RUNS),
-        "most": MAX_RUNS,
+        "unknown": [uid[:40] for uid in uids[:MAX_COMPARED] if uid not in known],
+        "left_out": max(0, len(uids) - MAX_COMPARED),
+        "most": MAX_COMPARED,
         "is_diff": parts.is_diff,
         "keys": parts.sought,
         "has_base": base is not None,

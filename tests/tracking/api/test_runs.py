@@ -144,11 +144,14 @@ class TestSearchRuns:
                 ann.post("runs/search", {"experiment_ids": ["0"]})
             return len(caught)
 
-        ann.new_run()
+        def add(number: int) -> None:
+            body = {"run_id": ann.new_run(), "key": f"m{number}", "value": 1, "timestamp": 1}
+            ann.post("runs/log-metric", body)
+
+        add(0)
         first = statements()
-        for number in range(10):
-            run = ann.new_run()
-            ann.post("runs/log-metric", {"run_id": run, "key": f"m{number}", "value": 1, "timestamp": 1})
+        for number in range(1, 11):
+            add(number)
 
         assert statements() == first
 

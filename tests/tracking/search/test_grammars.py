@@ -34,7 +34,7 @@ class TestKey:
         key = RUNS.find_key(Entity.ATTRIBUTE, "Created")
 
         assert key is not None
-        assert (key.name, key.kind, key.ops) == ("start_time", Kind.NUMBER, NUMBER_OPS)
+        assert (key.name, key.kind, key.ops) == ("start_time", Kind.TIME, NUMBER_OPS)
 
     def test_is_none_for_an_unknown_attribute(self) -> None:
         assert RUNS.find_key(Entity.ATTRIBUTE, "digest") is None

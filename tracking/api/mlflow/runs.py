@@ -9,20 +9,19 @@ import msgspec
 
 from tracking.api.base import Call, endpoint
 from tracking.api.mlflow import shapes
+from tracking.api.mlflow.documents import documents_of
 from tracking.api.mlflow.messages import LIFECYCLES, KeyValue, RunNamed, moment, page_size, pairs, word
 from tracking.core.clock import EPOCH
 from tracking.core.errors import InvalidParameterError
 from tracking.core.json import Int64, Request, decode
-from tracking.metrics.queries import series_by_run
 from tracking.metrics.services import log_batch as log_batch_on_run
 from tracking.metrics.services import log_metric as log_metric_on_run
 from tracking.metrics.types import Metric
-from tracking.registry.queries import model_links_by_run
 from tracking.registry.services import log_batch_on_models, log_outputs
 from tracking.registry.services import log_inputs as log_inputs_of_run
 from tracking.registry.types import ModelMetric
 from tracking.runs import queries, services
-from tracking.runs.types import DatasetLogged, Lifecycle, Pair, RunIdentity, RunRef, RunRow, RunStatus
+from tracking.runs.types import DatasetLogged, Lifecycle, Pair, RunHead, RunIdentity, RunRef, RunStatus
 
 if TYPE_CHECKING:
     from tracking.runs.models import Run
@@ -171,29 +170,33 @@ class ModelJson(Request):
     run_id: str
 
 
-@endpoint(CreateRun)
+@endpoint(CreateRun, shares_commit=True)
 def create(call: Call, body: CreateRun) -> object:
     """Start a run."""
+    tags = pairs(body.tags)
     run = services.create_run(
-        experiment=queries.get_experiment(workspace=call.workspace, experiment_id=body.experiment_id),
+        experiment=queries.get_experiment_ref(workspace=call.workspace, experiment_id=body.experiment_id),
         name=body.run_name or "",
         user_name=body.user_id or "",
         started_at=moment(body.start_time, field="start_time") or EPOCH,
-        tags=pairs(body.tags),
+        tags=tags,
     )
-    return {"run": _shown([queries.run_row(run)])[0]}
+    document = shapes.run_document(
+        metrics=(), params=(), tags=queries.new_run_tags(run, tags=tags), datasets=(), links=None
+    )
+    return {"run": shapes.run(run, document)}
 
 
 @endpoint(RunNamed)
 def get(call: Call, body: RunNamed) -> object:
     """Return a run, deleted or not."""
-    return {"run": _shown([queries.run_row(_named(call, body.uid))])[0]}
+    return {"run": _shown([_named(call, body.uid)])[0]}
 
 
 @endpoint(SearchRuns)
 def search(call: Call, body: SearchRuns) -> object:
     """Return a page of runs."""
-    page = queries.search_runs(
+    page = queries.search_run_heads(
         workspace=call.workspace,
         experiment_ids=body.experiment_ids or (),
         filter_text=body.filter or "",
@@ -201,11 +204,12 @@ def search(call: Call, body: SearchRuns) -> object:
         lifecycle=word(body.run_view_type, LIFECYCLES) or Lifecycle.ACTIVE,
         page_token=body.page_token or "",
         max_results=page_size(body.max_results, default=1000),
+        now=call.now,
     )
     return shapes.compact({"runs": _shown(page.rows), "next_page_token": page.next_token})
 
 
-@endpoint(UpdateRun)
+@endpoint(UpdateRun, shares_commit=True)
 def update(call: Call, body: UpdateRun) -> object:
     """Change a run's status, end or name."""
     run = _named(call, body.uid)
@@ -215,7 +219,7 @@ def update(call: Call, body: UpdateRun) -> object:
         ended_at=moment(body.end_time, field="end_time"),
         name=body.run_name or "",
     )
-    return {"run_info": shapes.run_info(queries.run_row(run))}
+    return {"run_info": shapes.run_info(run)}
 
 
 @endpoint(RunNamed)
@@ -346,10 +350,9 @@ def _ref(call: Call, uid: str) -> RunRef:
     return queries.get_run_ref(workspace=call.workspace, uid=uid)
 
 
-def _shown(rows: Sequence[RunRow]) -> list[shapes.Json]:
-    pks = [row.pk for row in rows]
-    series, links = series_by_run(run_ids=pks), model_links_by_run(run_ids=pks)
-    return [shapes.run(row, series.get(row.pk, ()), links.get(row.pk)) for row in rows]
+def _shown(runs: "Sequence[Run | RunHead]") -> list[msgspec.Raw]:
+    found = documents_of([run.pk for run in runs])
+    return [shapes.run(run, found[run.pk]) for run in runs]
 
 
 def _value(given: float | str, field: str) -> float:

@@ -5,16 +5,21 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tracking.artifacts.queries import URI_SCHEME, run_artifact_uri
 from tracking.artifacts.types import FileInfo
 from tracking.core.clock import to_ms
-from tracking.metrics.types import SeriesRow
+from tracking.metrics.types import Latest
 from tracking.registry.types import LoggedModelRow, ModelLinks
-from tracking.runs.types import DatasetLogged, ExperimentRow, Pair, RunRow
+from tracking.runs.types import DatasetLogged, ExperimentRow, Pair, RunHead
+from tracking.workspaces.types import WorkspaceRow
 
 if TYPE_CHECKING:
+    from tracking.runs.models import Run
     from tracking.workspaces.models import Workspace
 
+_encode = msgspec.json.Encoder().encode
 Json = Mapping[str, object]
 
 
@@ -51,46 +56,71 @@ def experiment(row: ExperimentRow, workspace: "Workspace") -> Json:
     )
 
 
-def run(row: RunRow, series: Sequence[SeriesRow], links: ModelLinks | None) -> Json:
-    """Return a Run."""
-    return {
-        "info": run_info(row),
-        "data": compact(
-            {
-                "metrics": [
-                    metric(one.key, one.latest_value, one.latest_timestamp_ms, one.latest_step) for one in series
-                ],
-                "params": pairs(row.params),
-                "tags": pairs(row.tags),
-            }
-        ),
-        "inputs": compact(
-            {
-                "dataset_inputs": [_dataset_input(one) for one in row.datasets],
-                "model_inputs": [{"model_id": uid} for uid in links.inputs] if links else None,
-            }
-        ),
-        "outputs": compact(
-            {"model_outputs": [{"model_id": uid, "step": step} for uid, step in links.outputs] if links else None}
-        ),
-    }
+class _RunInfo(msgspec.Struct, omit_defaults=True, gc=False):
+    run_id: str
+    run_uuid: str
+    run_name: str
+    experiment_id: str
+    user_id: str
+    status: str
+    start_time: int | None
+    artifact_uri: str
+    lifecycle_stage: str
+    end_time: int | None = None
 
 
-def run_info(row: RunRow) -> Json:
-    """Return a RunInfo."""
-    return compact(
+class _Metric(msgspec.Struct, gc=False):
+    key: str
+    value: float | str
+    timestamp: int
+    step: int
+
+
+class _RunData(msgspec.Struct, omit_defaults=True):
+    metrics: list[_Metric] = []
+    params: Sequence[Pair] = []
+    tags: Sequence[Pair] = []
+
+
+def run(head: "RunHead | Run", document: str) -> msgspec.Raw:
+    """Return a Run, of which ``run_document`` made what it carries."""
+    return msgspec.Raw(b'{"info":%b,%b}' % (_encode(run_info(head)), document.encode()))
+
+
+def run_document(
+    *,
+    metrics: Sequence[Latest],
+    params: Sequence[Pair],
+    tags: Sequence[Pair],
+    datasets: Sequence[DatasetLogged],
+    links: ModelLinks | None,
+) -> str:
+    """Return the members of a Run that say what it carries, as JSON: data, inputs, outputs. Each sorted by key."""
+    data = _RunData([_Metric(one.key, number(one.value), one.timestamp_ms, one.step) for one in metrics], params, tags)
+    inputs = compact(
         {
-            "run_id": row.uid,
-            "run_uuid": row.uid,
-            "run_name": row.name,
-            "experiment_id": str(row.experiment_id),
-            "user_id": row.user_name,
-            "status": row.status.value,
-            "start_time": to_ms(row.started_at),
-            "end_time": to_ms(row.ended_at),
-            "artifact_uri": run_artifact_uri(row.experiment_id, row.uid),
-            "lifecycle_stage": _stage(row.is_deleted),
+            "dataset_inputs": [_dataset_input(one) for one in datasets],
+            "model_inputs": [{"model_id": uid} for uid in links.inputs] if links else None,
         }
+    )
+    made = [{"model_id": uid, "step": step} for uid, step in links.outputs] if links else None
+    outputs = compact({"model_outputs": made})
+    return _encode({"data": data, "inputs": inputs, "outputs": outputs})[1:-1].decode()
+
+
+def run_info(head: "RunHead | Run") -> msgspec.Struct:
+    """Return a RunInfo."""
+    return _RunInfo(
+        run_id=head.uid,
+        run_uuid=head.uid,
+        run_name=head.name,
+        experiment_id=str(head.experiment_id),
+        user_id=head.user_name,
+        status=head.status,
+        start_time=to_ms(head.started_at),
+        end_time=to_ms(head.ended_at),
+        artifact_uri=run_artifact_uri(head.experiment_id, head.uid),
+        lifecycle_stage=_stage(head.deleted_at is not None),
     )
 
 
@@ -142,7 +172,7 @@ def file_info(info: FileInfo, *, below: str = "") -> Json:
     return compact({"path": path, "is_dir": info.is_dir, "file_size": info.size_bytes})
 
 
-def workspace(found: "Workspace") -> Json:
+def workspace(found: "Workspace | WorkspaceRow") -> Json:
     """Return a Workspace."""
     return compact({"name": found.name, "description": found.description or None})
 
