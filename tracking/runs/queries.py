@@ -36,7 +36,7 @@ from tracking.search.parser import parse_filter, parse_order_by
 from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
-_experiment_refs: Memory[tuple[int, str], ExperimentRef] = Memory(size=10_000)
+_experiment_pks: Memory[tuple[int, str], int] = Memory(size=10_000)
 HEAD_FIELDS = tuple("id" if name == "pk" else name for name in RunHead.__struct_fields__)
 _names: Memory[int, str] = Memory(size=100_000)
 _by_key = attrgetter("key")
@@ -61,7 +61,6 @@ def get_experiment(*, workspace: Workspace, experiment_id: str) -> Experiment:
         found = mine.filter(pk=int(experiment_id)).first() if int(experiment_id) <= MAX_ID else None
     if found is None:
         raise NotFoundError(f"No Experiment with id={experiment_id} exists")
-    found.workspace = workspace
     return found
 
 
@@ -73,12 +72,12 @@ def get_experiment_ref(*, workspace: Workspace, experiment_id: str) -> Experimen
 
     :raises InvalidParameterError, NotFoundError: as ``get_experiment``.
     """
-    found = _experiment_refs.get((workspace.pk, experiment_id))
-    if found is None:
-        experiment = get_experiment(workspace=workspace, experiment_id=experiment_id)
-        found = ExperimentRef(experiment.pk, experiment.workspace_id)
-        _experiment_refs.put((workspace.pk, experiment_id), found)
-    return found
+    asked = (workspace.pk, experiment_id)
+    pk = _experiment_pks.get(asked)
+    if pk is None:
+        pk = get_experiment(workspace=workspace, experiment_id=experiment_id).pk
+        _experiment_pks.put(asked, pk)
+    return ExperimentRef(pk, workspace)
 
 
 def get_experiment_by_name(*, workspace: Workspace, name: str) -> Experiment:
@@ -125,6 +124,11 @@ def search_experiments(
     found = found.filter(filters.experiment_condition(tree)) if tree else found
     page = order.page(found, token=page_token, limit=max_results)
     return Page(experiment_rows(page.rows), page.next_token)
+
+
+def experiments_of(*, workspace: Workspace) -> list[int]:
+    """Return the numbers of all experiments of a workspace, deleted or not. One query."""
+    return list(Experiment.objects.filter(workspace=workspace).order_by("pk").values_list("pk", flat=True))
 
 
 def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:

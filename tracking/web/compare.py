@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from tracking.charts.direction import best_of
 from tracking.core.clock import utc_now
@@ -90,6 +91,7 @@ class Parts:
         return Lines(shown, max(0, len(wanted) - most), tuple(zip(self.runs, cells, strict=False)))
 
 
+@require_safe
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
 
 from tracking.core.clock import utc_now
 from tracking.metrics.queries import series_by_run
@@ -56,6 +57,7 @@ RUNS_PER_PAGE = 50
 CHARTED_AT_FIRST = 10
 
 
+@require_safe
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
@@ -95,6 +97,7 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 CHART_FIELDS = ("x", "smooth", "logy")
 
 
+@require_safe
 @workspace_page(need=Permission.READ)
 def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id: int) -> HttpResponse:
     """Show an experiment's runs as a table and their metrics as charts; the whole state is in the address.

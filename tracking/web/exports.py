@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from tracking.core.clock import utc_now
+from tracking.core.csv import csv_lines
 from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page
 from tracking.metrics.queries import series_by_run
@@ -36,23 +34,6 @@ if TYPE_CHECKING:
 Value = str | float | None
 ROWS_A_READ = 200
 FIXED = ("run_id", "run_name", "status", "start_time", "end_time", "duration_s", "user_id")
-# What a spreadsheet would run as a formula (OWASP, "CSV injection").
-FORMULA = re.compile(r"[=+\-@\t\r\n]")
-
-
-class _Line:
-    """A file that keeps nothing: csv.writer writes into it and gets the line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_lines(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
-    """Yield a table as lines of CSV in which no text is a formula; numbers stay numbers."""
-    write: Callable[[Sequence[Value]], str] = csv.writer(_Line()).writerow
-    yield "\ufeff"  # else a spreadsheet takes UTF-8 for something else
-    for row in itertools.chain([head], rows):
-        yield write([_harmless(cell) for cell in row])
 
 
 def json_lines(name: str, head: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
@@ -62,10 +43,6 @@ def json_lines(name: str, head: Sequence[str], rows: Iterable[Sequence[Value]]) 
         found = {key: _jsonable(value) for key, value in zip(head, row, strict=True) if value is not None}
         yield ("\n" if number == 0 else ",\n") + msgspec.json.encode(found).decode()
     yield "\n]}\n"
-
-
-def _harmless(cell: Value) -> Value:
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def _jsonable(value: Value) -> Value:

@@ -1,6 +1,7 @@
 """What this server is: ``server-info``, ``/health``, ``/version``, and its workspaces."""
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 from tracking.api.base import Call, endpoint, json_response, refuse_tracking_token
 from tracking.api.mlflow import shapes
@@ -116,11 +117,13 @@ def _refuse_root(given: str | None) -> None:
         )
 
 
+@require_safe
 def health(request: HttpRequest, workspace: str = "") -> HttpResponse:
     """Say that the server answers."""
     return HttpResponse("OK", content_type="text/plain")
 
 
+@require_safe
 def version(request: HttpRequest, workspace: str = "") -> HttpResponse:
     """Return the version of MLflow whose API this is."""
     return HttpResponse(MLFLOW_VERSION, content_type="text/plain")
