@@ -89,7 +89,7 @@ function startChoosing() {
       const target = new URL(form.dataset.compareUrl, location.href);
       target.search = `?runs=${uids().join(",")}`;
       const now = new URL(location.href).searchParams;
-      for (const name of ["x", "smooth", "logy", "base"]) if (now.has(name)) target.searchParams.set(name, now.get(name));
+      for (const name of ["x", "smooth", "logx", "logy", "clip", "link", "by", "base"]) if (now.has(name)) target.searchParams.set(name, now.get(name));
       location.assign(target);
     } else if (verb === "delete" && !isConfirmed(chosen().length)) {
       event.preventDefault();

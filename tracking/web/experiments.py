@@ -18,7 +18,7 @@ from tracking.runs.queries import count_experiments, experiment_row, find_runs, 
 from tracking.runs.types import NOTE_TAG, RunRow
 from tracking.saved_views.queries import default_query, list_views
 from tracking.web.base import credential_of, may, workspace_page
-from tracking.web.charts import MAX_RUNS, chart_grid
+from tracking.web.charts import AMOUNTS, CHART_FIELDS, MAX_RUNS, chart_grid
 from tracking.web.columns import ColumnKind, asked_columns, column_choices, column_label, fixed_heads, heads, window_of
 from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
@@ -93,19 +93,15 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     return render_page(request, "experiments/experiment_list.html", context, fragments=fragments)
 
 
-# What charts_grid.js keeps up to date in forms; templates/experiments/_state.html holds these itself.
-CHART_FIELDS = ("x", "smooth", "logy")
-
-
 @require_safe
 @workspace_page(need=Permission.READ)
 def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id: int) -> HttpResponse:
     """Show an experiment's runs as a table and their metrics as charts; the whole state is in the address.
 
     ``filter``, ``order_by``, ``columns``, ``from_column``, ``differ=1``, ``spark=1``, ``base``, ``group``, ``page``,
-    ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the newest ten of the
-    page; ``keys`` searches the columns to choose from; ``view`` names the saved view that this began with. A bare
-    address leads to the experiment's default view, if it has one.
+    ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the first ``charted``
+    of the table, else the newest ten of the page; ``keys`` searches the columns to choose from; ``view`` names the
+    saved view that this began with. A bare address leads to the experiment's default view, if it has one.
     """
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     query = request.GET
@@ -113,7 +109,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
         return redirect(f"{request.path}?{default}")
     asked = Asked.of(workspace, experiment, query)
     found = Found.of(asked, token=query.get("page", ""), limit=RUNS_PER_PAGE)
-    rows, charted = found.page.rows, _charted_rows(workspace, query, found.page.rows)
+    rows, charted = found.page.rows, _charted_rows(asked, query, found.page.rows)
     row = experiment_row(experiment)
     context = {
         "workspace": workspace,
@@ -138,6 +134,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
             workspace=workspace,
             runs=charted,
             metrics=sorted(count_runs_by_metric(run_ids=[run.pk for run in charted])),
+            found=found.total,
         ),
     }
     context |= _links(query, next_token=found.page.next_token)
@@ -210,9 +207,15 @@ def _links(query: QueryDict, *, next_token: str | None) -> dict[str, object]:
     }
 
 
-def _charted_rows(workspace: Workspace, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:
-    """Return the runs that ``?runs=`` chooses, in that order, else the newest of the page, newest first."""
+def _charted_rows(asked: Asked, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:
+    """Return the runs that ``?runs=`` chooses, in that order, else the newest of the page, newest first.
+
+    ``?charted=100`` takes the first hundred of the table instead, whatever the page.
+    """
     uids = [uid for uid in query.get("runs", "").split(",") if uid]
     if uids:
-        return run_rows(find_runs(workspace=workspace, uids=uids[:MAX_RUNS]))
+        return run_rows(find_runs(workspace=asked.workspace, uids=uids[:MAX_RUNS]))
+    most = query.get("charted", "")
+    if rows and most in map(str, AMOUNTS[1:]):
+        return asked.page(token="", limit=int(most)).rows
     return sorted(rows, key=lambda row: (row.started_at, row.uid), reverse=True)[:CHARTED_AT_FIRST]

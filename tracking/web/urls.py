@@ -77,4 +77,6 @@ urlpatterns = [
     path("w/<str:workspace>/runs/<str:uid>/frame", artifacts.artifact_frame, name="artifact_frame"),
     path("w/<str:workspace>/compare", compare.compare, name="compare"),
     path("w/<str:workspace>/charts/series", charts.series, name="series"),
+    path("w/<str:workspace>/charts/series.csv", charts.series_csv, name="series_csv"),
+    path("w/<str:workspace>/charts/values", charts.run_values, name="run_values"),
 ]

@@ -175,6 +175,49 @@ class TestSearchRuns:
 
         assert statements() == first
 
+    def test_filters_and_sorts_by_figures_of_a_metric(self, ann: Caller) -> None:
+        for name, values in (("a", [1, 9, 2]), ("b", [3, 4, "NaN"]), ("c", ["Infinity", 5]), ("d", ["NaN"])):
+            uid = ann.new_run(run_name=name)
+            for step, value in enumerate(values):  # one by one, and so added up by the database
+                body = {"run_id": uid, "key": "m", "value": value, "timestamp": 1, "step": step}
+                ann.post("runs/log-metric", body)
+        ann.new_run(run_name="none")
+
+        def names(filter_: str = "", *order: str) -> str:
+            body = {"experiment_ids": ["0"], "filter": filter_, "order_by": [*order, "run_name"]}
+            return "".join(run["info"]["run_name"][0] for run in ann.post("runs/search", body).get("runs", []))
+
+        assert names("min(metrics.m) <= 3") == "ab"
+        assert names("max(metrics.m) > 4") == "ac"
+        assert names("mean(metrics.m) = 4") == "a"
+        assert names("mean(metrics.m) = 3.5") == "b"
+        assert names("count(metrics.m) = 3") == "ab"
+        assert names("last(metrics.m) = 2") == "a"
+        assert names("", "min(metrics.m) DESC") == "cbadn"
+        assert names("", "max(metrics.m)") == "bacdn"
+        assert names("", "mean(metrics.m) DESC") == "cabdn"
+        assert names("", "count(metrics.m) DESC") == "abcdn"
+
+    def test_adds_up_values_at_the_end_of_what_a_double_holds(self, ann: Caller) -> None:
+        uid = ann.new_run()
+        for step in range(3):
+            point = {"key": "m", "value": 1.7e308, "timestamp": 1}
+            body = {"run_id": uid, "metrics": [{**point, "step": step}, {**point, "step": step + 10}]}
+            ann.post("runs/log-batch", body)
+
+        body = {"experiment_ids": ["0"], "filter": "mean(metrics.m) > 1e299"}
+        assert len(ann.post("runs/search", body)["runs"]) == 1
+
+    def test_takes_dates_and_ages(self, ann: Caller) -> None:
+        ann.new_run(start_time=1_700_000_000_000)
+
+        def count(filter_: str) -> int:
+            return len(ann.post("runs/search", {"experiment_ids": ["0"], "filter": filter_}).get("runs", []))
+
+        assert count("start_time >= 2023-11-14 AND start_time < '2023-11-15'") == 1
+        assert count("start_time < 7d") == 1
+        assert count("start_time > 7d") == 0
+
     @pytest.mark.parametrize("most", [0, -1, 50_001])
     def test_refuses_a_page_size_out_of_range(self, ann: Caller, most: int) -> None:
         assert ann.refused("runs/search", {"experiment_ids": ["0"], "max_results": most})[0] == 400

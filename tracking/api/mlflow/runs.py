@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from django.http import HttpResponse
 
 from tracking.api.base import Call, endpoint
 from tracking.api.mlflow import shapes
@@ -186,13 +187,13 @@ def create(call: Call, body: CreateRun) -> object:
     document = shapes.run_document(
         metrics=(), params=(), tags=queries.new_run_tags(run, tags=tags), datasets=(), links=None
     )
-    return {"run": shapes.run(run, document)}
+    return {"run": msgspec.Raw(shapes.run(run, document))}
 
 
 @endpoint(RunNamed)
 def get(call: Call, body: RunNamed) -> object:
     """Return a run, deleted or not."""
-    return {"run": _shown([_named(call, body.uid)])[0]}
+    return {"run": msgspec.Raw(_shown([_named(call, body.uid)])[0])}
 
 
 @endpoint(SearchRuns)
@@ -208,7 +209,7 @@ def search(call: Call, body: SearchRuns) -> object:
         max_results=page_size(body.max_results, default=1000),
         now=call.now,
     )
-    return shapes.compact({"runs": _shown(page.rows), "next_page_token": page.next_token})
+    return HttpResponse(shapes.page_of_runs(_shown(page.rows), page.next_token), content_type="application/json")
 
 
 @endpoint(UpdateRun, shares_commit=True)
@@ -354,7 +355,7 @@ def _ref(call: Call, uid: str) -> RunRef:
     return queries.get_run_ref(workspace=call.workspace, uid=uid)
 
 
-def _shown(runs: "Sequence[Run | RunHead]") -> list[msgspec.Raw]:
+def _shown(runs: "Sequence[Run | RunHead]") -> list[bytes]:
     found = documents_of([run.pk for run in runs])
     return [shapes.run(run, found[run.pk]) for run in runs]
 
