@@ -84,6 +84,14 @@ SETTINGS = (
         "PORTAL_WORKSPACE_MAX_RUNS", "0", "Runs that any workspace may hold, deleted ones included. 0: no such limit."
     ),
     Setting("PORTAL_WORKSPACE_MAX_GB", "0", "Gigabytes of artifacts that any workspace may hold. 0: no such limit."),
+    Setting(
+        "PORTAL_OIDC_ISSUER",
+        "",
+        "OpenID Connect provider that people may sign in with, e.g. https://login.example.org. Empty: none.",
+    ),
+    Setting("PORTAL_OIDC_CLIENT_ID", "", "The portal's id at the provider."),
+    Setting("PORTAL_OIDC_CLIENT_SECRET", "", "The portal's secret at the provider."),
+    Setting("PORTAL_OIDC_NAME", "OpenID Connect", "What the sign-in page calls the provider."),
     Setting("PORTAL_LOG_FORMAT", "console", "console: lines for people. json: one JSON object a line."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
@@ -114,6 +122,10 @@ class Env:
     workspace_max_runs: int
     workspace_max_gb: int
     session_idle_hours: int
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
     log_format: str
     log_level: str
 
@@ -166,6 +178,10 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         ),
         workspace_max_gb=_number("PORTAL_WORKSPACE_MAX_GB", get("PORTAL_WORKSPACE_MAX_GB"), least=0, most=999_999),
         session_idle_hours=_number("PORTAL_SESSION_IDLE_HOURS", get("PORTAL_SESSION_IDLE_HOURS"), least=1, most=8760),
+        oidc_issuer=_issuer(get("PORTAL_OIDC_ISSUER"), get("PORTAL_OIDC_CLIENT_ID"), get("PORTAL_OIDC_CLIENT_SECRET")),
+        oidc_client_id=get("PORTAL_OIDC_CLIENT_ID"),
+        oidc_client_secret=get("PORTAL_OIDC_CLIENT_SECRET"),
+        oidc_name=get("PORTAL_OIDC_NAME"),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
         log_level=_choice("PORTAL_LOG_LEVEL", get("PORTAL_LOG_LEVEL").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
@@ -218,6 +234,17 @@ def _url(text: str) -> str:
         raise SettingError(
             f"PORTAL_URL={text} has a path: the portal serves a whole host name, give it one of its own."
         )
+    return text.rstrip("/")
+
+
+def _issuer(text: str, client_id: str, secret: str) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES):
+        raise SettingError(f"PORTAL_OIDC_ISSUER={_without_password(text)} must start with https://.")
+    if not client_id or not secret:
+        raise SettingError("PORTAL_OIDC_ISSUER needs PORTAL_OIDC_CLIENT_ID and PORTAL_OIDC_CLIENT_SECRET.")
     return text.rstrip("/")
 
 

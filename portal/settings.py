@@ -30,6 +30,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "tracking",
 ]
 
@@ -50,6 +54,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 TEMPLATES = [
@@ -106,6 +111,27 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "web:sign_in"
 LOGIN_REDIRECT_URL = "web:home"
+# Of allauth, the protocol is used and none of its pages (tracking.web.oidc).
+OIDC_ID = "oidc" if ENV.oidc_issuer else ""
+SOCIALACCOUNT_ADAPTER = "tracking.web.oidc.Adapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # the provider asks the person; the state is in the session
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": OIDC_ID,
+                "name": ENV.oidc_name,
+                "client_id": ENV.oidc_client_id,
+                "secret": ENV.oidc_client_secret,
+                "settings": {"server_url": ENV.oidc_issuer},
+            }
+        ]
+        if OIDC_ID
+        else [],
+    }
+}
 SESSION_ENGINE = "tracking.web.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=ENV.session_hours).total_seconds())
 

@@ -186,6 +186,7 @@ class TestTable:
                 f"{place}{name}" for place in ("", "w/<str:workspace>/") for name in ("health", "version")
             },
             "coming in and going out": {"sign-in", "sign-in/<str:link>", "sign-out"},
+            "another provider signs in": {"sign-in/with/<str:provider_id>", "sign-in/with/<str:provider_id>/back"},
             "programs coming in": {"api/v1/login/device", "api/v1/login/device/token"},
             "what the server is": {"api/v1/server", "api/v1/schema"},
             "the sign-in page's language": {"language", "words.js"},
