@@ -167,7 +167,7 @@ def create_run(
     check_length(user_name, field="user_id", most=256)
     run = Run.objects.create(
         uid=new_run_uid(),
-        workspace_id=experiment.workspace_id,
+        workspace=experiment.workspace,
         experiment_id=experiment.pk,
         name=name,
         user_name=user_name,

@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 
 from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
+from tracking.web.errors import conflict
 from tracking.workspaces import access
 from tracking.workspaces.access import owns_server
 from tracking.workspaces.types import Permission
@@ -54,7 +55,7 @@ def server_page(
 
 
 def owner_links(request: HttpRequest) -> dict[str, object]:
-    """Say to templates whether the reader owns the server; asked only where a page asks, a query a second at most."""
+    """Say to templates whether the reader owns the server; one query, where a page asks."""
     return {"owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user)}
 
 
@@ -74,8 +75,10 @@ def workspace_page(
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None
-            except (ConflictError, PermissionDeniedError) as error:
+            except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
@@ -97,8 +100,10 @@ def group_page(
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None
-            except (ConflictError, PermissionDeniedError) as error:
+            except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
