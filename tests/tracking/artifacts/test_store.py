@@ -453,13 +453,10 @@ class TestClear:
             put(store, f"run/sub/{number}", b"123")
         put(store, "other/a")
 
-        cleared = [store.clear([at("run")], limit=2) for _ in range(3)]
+        taken = [store.clear([at("run")], limit=2) for _ in range(3)]
 
-        assert [(one.files, one.size_bytes, one.is_empty) for one in cleared] == [
-            (2, 6, False),
-            (2, 6, False),
-            (1, 3, True),
-        ]
+        assert [(one.files, one.size_bytes) for one in taken] == [(2, 6), (2, 6), (1, 3)]
+        assert [one.is_empty for one in taken] == [False, False, True]
         assert names_in(store) == ["other"]
 
     def test_takes_one_path_after_the_other(self, store: ArtifactStore) -> None:

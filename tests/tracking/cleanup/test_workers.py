@@ -10,7 +10,7 @@ import pytest
 from tests.support.programs import REDIS, free_port, need, wait_until
 from tests.tracking.cleanup.office import Office, fill
 
-SMALL = {"workspaces": 2, "experiments": 4, "runs": 800, "points": 8_000, "files": 800}
+SMALL = {"workspaces": 2, "experiments": 4, "runs": 480, "points": 4_800, "files": 480}
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +28,15 @@ class TestGroupDeletion:
         fill(office.portal, group="killed", **SMALL)
 
         status, deletion = office.delete_group("killed")
-        for runs in (1, 200, 400):
+        for runs in (1, 120, 240):
             office.wait_for_runs(deletion["uid"], runs)
             office.worker().kill()
         after = office.wait_for_state(deletion["uid"], "done")
 
         assert status == 202
-        assert after["report"]["counts"]["runs"] == 800
-        assert after["report"]["counts"]["points"] == 8_000
-        assert after["report"]["bytes"]["artifacts"] == 800 * 100
+        assert after["report"]["counts"]["runs"] == 480
+        assert after["report"]["counts"]["points"] == 4_800
+        assert after["report"]["bytes"]["artifacts"] == 480 * 100
         assert (office.files(), office.ask("GET", "workspaces/kept-0")) == (kept, workspace)
         assert office.ask("GET", "groups/killed")[0] == 404
 
@@ -76,7 +76,7 @@ class TestGroupDeletion:
         office.ask("DELETE", "groups/locked/locks/wait")
         assert office.ask("POST", f"deletions/{deletion['uid']}/resume")[0] == 200
 
-        assert office.wait_for_state(deletion["uid"], "done")["report"]["counts"]["runs"] == 800
+        assert office.wait_for_state(deletion["uid"], "done")["report"]["counts"]["runs"] == 480
 
 
 class TestTimetable:
