@@ -3,6 +3,7 @@ import { attach as attachCellMenu, filteredBy } from "./cell_menu.js";
 import { attach as attachFilterBox } from "./filter_box.js";
 import { isTyping } from "./frame.js";
 import { attach as attachLiveRows, awaitFirstRun } from "./live_rows.js";
+import { keepRunList } from "./run_list.js";
 import { gettext, ngettext, fill } from "./words.js";
 
 const part = document.getElementById("runs-part");
@@ -166,6 +167,7 @@ document.addEventListener("click", (event) => {
 
 if (filterBox) attachFilterBox(filterBox);
 if (table) {
+  keepRunList([...table.querySelectorAll("[data-run-row] .run-name a[href*='/runs/']")].map((link) => link.pathname));
   startChoosing();
   attachCellMenu(part);
   attachLiveRows(part, document.querySelector("[data-news]"));
