@@ -12,7 +12,8 @@ from tracking.identity.queries import Credential
 from tracking.runs import removal as runs
 from tracking.runs.queries import get_experiment, get_run, key_ids_by_name
 from tracking.runs.rules import missing
-from tracking.runs.types import KeyKind
+from tracking.runs.tables import matching_runs
+from tracking.runs.types import KeyKind, Lifecycle
 from tracking.workspaces import access
 from tracking.workspaces.removal import find_group, find_workspace, find_workspace_by_name, workspaces_of
 from tracking.workspaces.types import Permission
@@ -128,7 +129,12 @@ def _asked_runs(workspace: "Workspace", target: Target) -> "QuerySet[Run]":
     if target.kind is Kind.RUNS:
         if not target.experiment_ids:
             raise missing("experiment_ids")
-        return runs.runs_matching(workspace=workspace, experiment_ids=target.experiment_ids, filter_text=target.filter)
+        return matching_runs(
+            workspace=workspace,
+            experiment_ids=target.experiment_ids,
+            filter_text=target.filter,
+            lifecycle=Lifecycle.ACTIVE,
+        )
     if not target.run_ids:
         raise missing("run_ids")
     if len(target.run_ids) > MAX_RUNS_NAMED:

@@ -10,7 +10,7 @@ class MetricSeries(models.Model):
     ``finite_sum`` of the ``finite_count`` values that are finite, re-sent ones counted again; NULL: not known.
     """
 
-    run = models.ForeignKey("tracking.Run", on_delete=models.CASCADE, related_name="metric_series")
+    run = models.ForeignKey("tracking.Run", on_delete=models.CASCADE, related_name="metric_series", db_index=False)
     key = models.ForeignKey("tracking.Key", on_delete=models.PROTECT, related_name="+", db_index=False)
     latest_step = models.BigIntegerField()
     latest_timestamp_ms = models.BigIntegerField()

@@ -25,6 +25,7 @@ MAX_INT64 = 2**63 - 1
 MAX_SEGMENTS_A_PASS = 1_024
 SEGMENTS_WORTH_A_PASS = 256
 SEGMENTS_WORTH_A_SWEEP = 8
+BYTES_WORTH_A_PASS = 4_096  # some 160 points; a message costs a millisecond, and short runs are many
 MAX_COUNTED_RUNS = 10_000
 MAX_SWEPT_RUNS = 1_000
 _appended_by_run: dict[int, int] = {}
@@ -53,6 +54,15 @@ def log_metric(*, run: RunIdentity, metric: Metric) -> None:
     _log_metrics(run, [metric], is_batch=False)
 
 
+def settle(*, run: RunIdentity) -> None:
+    """Have the points of a run that has ended compacted, if they are worth it, once the transaction is committed.
+
+    One query. A worker that is not woken up leaves them as they are: readers find them all the same.
+    """
+    if store.segment_bytes(run_id=run.pk) >= BYTES_WORTH_A_PASS:
+        enqueue("metrics.compact", run_id=run.pk)
+
+
 def compact(*, run_id: int, limit: int = MAX_SEGMENTS_A_PASS) -> bool:
     """Turn a run's oldest segments into blocks; tell whether it is worth calling again.
 
@@ -61,7 +71,7 @@ def compact(*, run_id: int, limit: int = MAX_SEGMENTS_A_PASS) -> bool:
     writing alone. Statements: four for the reading, three and one for every hundred blocks for the writing.
     """
     segments = store.oldest_segments(run_id=run_id, limit=limit)
-    if len(segments) < 2:
+    if not segments or (len(segments) == 1 and codec.is_compressed(segments[0][1])):
         return False
     waiting: dict[int, list[Points]] = {}
     for _, payload in segments:

@@ -106,10 +106,10 @@ class KeyIds:
                 names[_CARRIED[entity].kind].add(name)
         self._ids: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         if names:
-            asked = reduce(or_, (Q(kind=kind, name__in=sorted(wanted)) for kind, wanted in names.items()))
-            found = Key.objects.filter(asked, experiment__in=experiment_pks)
+            all_names = sorted(set().union(*names.values()))
+            found = Key.objects.filter(experiment__in=experiment_pks, kind__in=list(names), name__in=all_names)
             for kind, name, pk in found.values_list("kind", "name", "pk"):
-                self._ids[kind, name].append(pk)
+                self._ids[kind, name].append(pk)  # also those of a name that was asked for as another kind
 
     def list_ids(self, entity: Entity, name: str) -> list[int]:
         """Return the ids of a key that was named: at most one an experiment."""
@@ -346,9 +346,14 @@ def _compare_run(comparison: Comparison, names: KeyIds) -> Q:
     if comparison.entity in _CARRIED:
         carried = _CARRIED[comparison.entity]
         rows = _rows_of(carried.relation).filter(key__in=names.list_ids(comparison.entity, key))
-        if comparison.stat is Stat.LAST:
+        if comparison.entity is not Entity.METRIC:
             return has_row(rows, carried.column, comparison)
-        return has_row(rows.alias(figure=_stat(comparison.stat)), "figure", comparison)
+        if comparison.stat in _STAT_COLUMNS:
+            return has_row(rows, _STAT_COLUMNS[comparison.stat], comparison)
+        compared = compare_column("figure", op, value)
+        if op is Op.NE:  # Django knows of columns that they may be NULL, not of expressions
+            compared |= Q(figure__isnull=True)
+        return Q(Exists(rows.alias(figure=_stat(comparison.stat)).filter(compared)))
     if comparison.entity is Entity.DATASET:
         inputs = DatasetInput.objects.filter(run=OuterRef("pk"))
         return has_row(inputs.exclude(context="") if key == "context" else inputs, _DATASET_COLUMNS[key], comparison)

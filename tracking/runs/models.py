@@ -110,7 +110,7 @@ class Run(models.Model):
 class Param(models.Model):
     """An input of a run; never changes."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="params")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="params", db_index=False)
     key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+", db_index=False)
     value = models.CharField(max_length=MAX_PARAM_VALUE)
 
@@ -123,7 +123,7 @@ class Param(models.Model):
 class RunTag(models.Model):
     """A tag of a run."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tags", db_index=False)
     key = models.ForeignKey(Key, on_delete=models.PROTECT, related_name="+", db_index=False)
     value = models.CharField(max_length=MAX_RUN_TAG_VALUE)
 
@@ -168,7 +168,7 @@ class Dataset(models.Model):
 class DatasetInput(models.Model):
     """A run used a dataset. ``tags``: a list of {"key", "value"}; ``context`` is the one that search asks for."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="dataset_inputs")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="dataset_inputs", db_index=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="+")
     context = models.CharField(max_length=500, blank=True)
     tags = models.JSONField(default=list)

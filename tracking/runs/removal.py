@@ -8,12 +8,8 @@ from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 
 from tracking.core.errors import InvalidStateError
-from tracking.runs import filters
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
-from tracking.runs.queries import list_experiment_pks
 from tracking.runs.types import RunStatus
-from tracking.search.grammars import RUNS
-from tracking.search.parser import parse_filter
 from tracking.workspaces.models import Workspace
 
 KINDS = {
@@ -38,17 +34,6 @@ def runs_in_experiment(experiment_id: int) -> "QuerySet[Run]":
 def runs_named(*, workspace: Workspace, uids: Sequence[str]) -> "QuerySet[Run]":
     """Return those of these runs that the workspace has, not yet asked for."""
     return Run.objects.filter(workspace=workspace, uid__in=uids)
-
-
-def runs_matching(*, workspace: Workspace, experiment_ids: Sequence[str], filter_text: str) -> "QuerySet[Run]":
-    """Return the active runs of experiments that match a filter, not yet asked for. Three queries at most.
-
-    :raises FilterError: if the filter does not parse.
-    """
-    tree = parse_filter(filter_text, RUNS)
-    experiments = list_experiment_pks(workspace=workspace, experiment_ids=experiment_ids)
-    found = Run.objects.filter(experiment__in=experiments, deleted_at=None)
-    return found.filter(filters.run_condition(tree, filters.KeyIds(experiments, tree, ()))) if tree else found
 
 
 def runs_trashed(*, workspace: Workspace, before: datetime) -> "QuerySet[Run]":
@@ -111,6 +96,13 @@ def workspaces_with_trashed_runs(*, before: datetime) -> list[str]:
         deleted_at__lt=before, deletion_uid="", experiment__deleted_at=None, workspace__deletion_uid=""
     )
     return sorted(set(found.values_list("workspace__name", flat=True).distinct()))
+
+
+def list_trash(*, workspace: Workspace, limit: int) -> tuple[list[Experiment], list[Run]]:
+    """Return deleted experiments of a workspace, and deleted runs of its others, newest first. Two queries."""
+    experiments = Experiment.objects.filter(workspace=workspace, deleted_at__isnull=False)
+    runs = Run.objects.filter(workspace=workspace, deleted_at__isnull=False, experiment__deleted_at=None)
+    return list(experiments.order_by("-deleted_at", "pk")[:limit]), list(runs.order_by("-deleted_at", "pk")[:limit])
 
 
 def trash_experiment(*, pk: int, now: datetime) -> None:

@@ -9,8 +9,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
+from tracking.web.errors import conflict
 from tracking.workspaces import access
 from tracking.workspaces.access import owns_server
 from tracking.workspaces.types import Permission
@@ -54,7 +55,7 @@ def server_page(
 
 
 def owner_links(request: HttpRequest) -> dict[str, object]:
-    """Say to templates whether the reader owns the server; asked only where a page asks, a query a second at most."""
+    """Say to templates whether the reader owns the server; one query, where a page asks."""
     return {"owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user)}
 
 
@@ -76,6 +77,8 @@ def workspace_page(
                 raise Http404(str(error)) from None
             except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
@@ -99,6 +102,8 @@ def group_page(
                 raise Http404(str(error)) from None
             except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
@@ -115,6 +120,6 @@ def may(request: HttpRequest, workspace: "Workspace", need: Permission) -> bool:
     """Tell whether the reader may do more than look at a workspace. No query: it was asked a moment ago."""
     try:
         access.require(credential=credential_of(request), workspace=workspace.name, need=need)
-    except PermissionDeniedError:
+    except (ConflictError, PermissionDeniedError):
         return False
     return True

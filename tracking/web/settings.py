@@ -13,7 +13,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tracking.runs.queries import count_runs_by_workspace
 from tracking.web.account import ROLE_WORDS
 from tracking.web.administration import (
     RULES,
@@ -29,10 +28,10 @@ from tracking.web.administration import (
     place_named,
 )
 from tracking.web.base import credential_of, workspace_page
-from tracking.web.formats import format_bytes, format_count, time_element
+from tracking.web.formats import time_element
+from tracking.web.limits import limits_shown
 from tracking.workspaces import access, queries, services
-from tracking.workspaces.quotas import Spent, quota_of, spent
-from tracking.workspaces.types import AccessExplained, Permission, Role, RoleRow, WorkspaceChange, WorkspaceRow
+from tracking.workspaces.types import AccessExplained, Permission, Role, RoleRow, WorkspaceChange
 
 if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
@@ -58,18 +57,6 @@ class MoveForm(forms.Form):
     """Another resource group."""
 
     group = forms.CharField(max_length=63, label=gettext_lazy("Resource group"))
-
-
-@dataclass(frozen=True, slots=True)
-class LimitShown:
-    """How much of a limit is used. ``percent``: of 100, for the bar; None: there is no limit."""
-
-    label: str
-    used: str
-    most: str
-    percent: int | None
-    is_warning: bool
-    is_full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +86,6 @@ def workspace_settings(request: HttpRequest, workspace: Workspace) -> HttpRespon
     if request.method == "POST":
         return _change(request, workspace)
     row = queries.get_workspace_row(credential=credential, workspace=workspace)
-    runs = count_runs_by_workspace(workspaces=[row.pk]).get(row.pk, 0)
     groups = queries.list_group_rows(credential=credential)
     owned = [one.name for one in groups if one.my_role is Role.OWNER]
     context = {
@@ -112,7 +98,7 @@ def workspace_settings(request: HttpRequest, workspace: Workspace) -> HttpRespon
         "owns_group": row.group in owned,
         "sees_group": row.group in [one.name for one in groups],
         "other_groups": [name for name in owned if name != row.group],
-        "limits": _limits(row, runs),
+        "limits": limits_shown(workspace),
         "quota_gib": "" if row.quota_bytes is None else f"{row.quota_bytes / GIB:g}",
         "members": members_shown(queries.list_members(workspace=workspace), here="workspace"),
         "locks": locks_shown(row.locks, here="workspace"),
@@ -187,25 +173,6 @@ def _set_quota(change: Asked) -> str:
     assert change.workspace is not None  # noqa: S101  (for the type checker: the view has one)
     services.update_workspace(workspace=change.workspace, change=wanted, by=change.by, now=change.now)
     return gettext("The quotas were set.")
-
-
-def _limits(row: WorkspaceRow, runs: int) -> list[LimitShown]:
-    quota = quota_of(quota_bytes=row.quota_bytes, quota_runs=row.quota_runs)
-    return [
-        _limit(gettext("Runs"), format_count(runs), spent(runs, quota.runs), format_count(quota.runs or 0)),
-        _limit(
-            gettext("Artifacts"),
-            format_bytes(row.artifact_bytes),
-            spent(row.artifact_bytes, quota.bytes),
-            format_bytes(quota.bytes or 0),
-        ),
-    ]
-
-
-def _limit(label: str, used: str, share: Spent | None, most: str) -> LimitShown:
-    if share is None:
-        return LimitShown(label, used, "", None, is_warning=False, is_full=False)
-    return LimitShown(label, used, most, min(100, int(share.share * 100)), share.is_warning, share.is_full)
 
 
 def _roles_shown(explained: AccessExplained) -> list[RoleShown]:

@@ -23,7 +23,6 @@ class _Granted:
 
 
 _granted: Memory[tuple[int, int | None, str], _Granted] = Memory(size=10_000, life_s=1)
-_owners: Memory[int, Permission] = Memory(size=10_000, life_s=1)
 
 
 def require(*, credential: Credential, workspace: str, need: Permission, despite_lock: bool = False) -> Workspace:
@@ -82,11 +81,8 @@ def require_server(*, credential: Credential, need: Permission) -> None:
 
 
 def owns_server(*, user: User) -> bool:
-    """Tell whether a person owns the server. One query; none if the same was asked within the last second."""
-    return (
-        _owners.recall(user.pk, lambda: _highest(_roles(Credential(user, None))) or Permission.READ)
-        is Permission.MANAGE
-    )
+    """Tell whether a person owns the server. One query."""
+    return RoleAssignment.objects.filter(user=user, role=Role.OWNER, group=None, workspace=None).exists()
 
 
 def require_person(*, credential: Credential, need: Permission) -> None:
@@ -103,7 +99,6 @@ def forget() -> None:
     """Take a change of roles, locks or names into account at once in this process; others do within a second."""
     _granted.forget()
     forget_quotas()
-    _owners.forget()
 
 
 def _find(credential: Credential, name: str) -> _Granted | None:

@@ -115,12 +115,6 @@ def list_unmeasured(*, before: datetime, limit: int) -> list[Workspace]:
     return list(Workspace.objects.filter(due).order_by("pk")[:limit])
 
 
-def is_last_owner(*, user: User) -> bool:
-    """Tell whether somebody is the only active owner of the server. One query."""
-    owners = RoleAssignment.objects.filter(group=None, workspace=None, role=Role.OWNER, user__is_active=True)
-    return list(owners.values_list("user_id", flat=True)[:2]) == [user.pk]
-
-
 def list_roles(*, user: User) -> list[RoleRow]:
     """Return what a person was given: on the server, in groups by name, then in workspaces by name. One query."""
     assigned = RoleAssignment.objects.filter(user=user).order_by(

@@ -22,6 +22,26 @@ class TestRun:
         both = {"experiment_id": "0", "run_name": "x", "tags": [{"key": "mlflow.runName", "value": "y"}]}
         assert ann.refused("runs/create", both)[0] == 400
 
+    def test_is_answered_when_created_as_it_is_found(self, ann: Caller) -> None:
+        tags = [{"key": "z", "value": "x" * 9000}, {"key": "a", "value": "1"}]
+
+        created = ann.post("runs/create", {"experiment_id": "0", "start_time": 5, "user_id": "ann", "tags": tags})
+
+        assert created == ann.get(f"runs/get?run_id={created['run']['info']['run_id']}")
+
+    def test_is_created_and_ended_in_few_statements(self, ann: Caller) -> None:
+        ann.new_run()
+        body = {"experiment_id": "0", "run_name": "a", "tags": [{"key": "mlflow.user", "value": "ann"}]}
+        ann.post("runs/create", body)
+
+        with CaptureQueriesContext(connection) as created:
+            run = ann.post("runs/create", body)["run"]["info"]["run_id"]
+        with CaptureQueriesContext(connection) as ended:
+            ann.post("runs/update", {"run_id": run, "status": "FINISHED", "end_time": 7})
+
+        assert len(created) <= 6  # savepoint, hold, run, keys (not after a commit), tags, release
+        assert len(ended) <= 6  # savepoint, run, hold, update, bytes of its points, release
+
     def test_status_by_name_number_or_unknown(self, ann: Caller) -> None:
         run = ann.new_run()
 
@@ -154,6 +174,49 @@ class TestSearchRuns:
             add(number)
 
         assert statements() == first
+
+    def test_filters_and_sorts_by_figures_of_a_metric(self, ann: Caller) -> None:
+        for name, values in (("a", [1, 9, 2]), ("b", [3, 4, "NaN"]), ("c", ["Infinity", 5]), ("d", ["NaN"])):
+            uid = ann.new_run(run_name=name)
+            for step, value in enumerate(values):  # one by one, and so added up by the database
+                body = {"run_id": uid, "key": "m", "value": value, "timestamp": 1, "step": step}
+                ann.post("runs/log-metric", body)
+        ann.new_run(run_name="none")
+
+        def names(filter_: str = "", *order: str) -> str:
+            body = {"experiment_ids": ["0"], "filter": filter_, "order_by": [*order, "run_name"]}
+            return "".join(run["info"]["run_name"][0] for run in ann.post("runs/search", body).get("runs", []))
+
+        assert names("min(metrics.m) <= 3") == "ab"
+        assert names("max(metrics.m) > 4") == "ac"
+        assert names("mean(metrics.m) = 4") == "a"
+        assert names("mean(metrics.m) = 3.5") == "b"
+        assert names("count(metrics.m) = 3") == "ab"
+        assert names("last(metrics.m) = 2") == "a"
+        assert names("", "min(metrics.m) DESC") == "cbadn"
+        assert names("", "max(metrics.m)") == "bacdn"
+        assert names("", "mean(metrics.m) DESC") == "cabdn"
+        assert names("", "count(metrics.m) DESC") == "abcdn"
+
+    def test_adds_up_values_at_the_end_of_what_a_double_holds(self, ann: Caller) -> None:
+        uid = ann.new_run()
+        for step in range(3):
+            point = {"key": "m", "value": 1.7e308, "timestamp": 1}
+            body = {"run_id": uid, "metrics": [{**point, "step": step}, {**point, "step": step + 10}]}
+            ann.post("runs/log-batch", body)
+
+        body = {"experiment_ids": ["0"], "filter": "mean(metrics.m) > 1e299"}
+        assert len(ann.post("runs/search", body)["runs"]) == 1
+
+    def test_takes_dates_and_ages(self, ann: Caller) -> None:
+        ann.new_run(start_time=1_700_000_000_000)
+
+        def count(filter_: str) -> int:
+            return len(ann.post("runs/search", {"experiment_ids": ["0"], "filter": filter_}).get("runs", []))
+
+        assert count("start_time >= 2023-11-14 AND start_time < '2023-11-15'") == 1
+        assert count("start_time < 7d") == 1
+        assert count("start_time > 7d") == 0
 
     @pytest.mark.parametrize("most", [0, -1, 50_001])
     def test_refuses_a_page_size_out_of_range(self, ann: Caller, most: int) -> None:

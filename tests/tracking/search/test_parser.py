@@ -16,7 +16,7 @@ from tracking.search.parser import (
     parse_filter,
     parse_order_by,
 )
-from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Tree
+from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Stat, Tree
 
 # A busy machine is no failure, and a failure is worth an example of its own rather than a folder of them.
 FUZZ = settings(deadline=None, database=None, max_examples=300)
@@ -296,6 +296,49 @@ class TestLimits:
         assert len(parse_order_by(["metrics.a"] * MAX_ORDER_KEYS, RUNS)) == MAX_ORDER_KEYS
         with pytest.raises(FilterError, match="33 clauses; at most 32"):
             parse_order_by(["metrics.a"] * (MAX_ORDER_KEYS + 1), RUNS)
+
+
+class TestFigure:
+    @pytest.mark.parametrize(
+        ("text", "key", "stat"),
+        [
+            ("min(metrics.loss) < 1", "loss", Stat.MIN),
+            ("MAX( metrics.`a b` ) < 1", "a b", Stat.MAX),
+            ("mean(metric.loss) < 1", "loss", Stat.MEAN),
+            ("last(metrics.loss) < 1", "loss", Stat.LAST),
+            ("count(metrics.loss) < 1", "loss", Stat.COUNT),
+        ],
+    )
+    def test_of_a_metric_is_compared_and_sorted_by(self, text: str, key: str, stat: Stat) -> None:
+        assert parse_filter(text, RUNS) == Comparison(Entity.METRIC, key, Op.LT, 1.0, 0, stat)
+        assert parse_order_by([text.replace("< 1", "DESC")], RUNS) == (
+            OrderKey(Entity.METRIC, key, is_ascending=False, stat=stat),
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "column", "message"),
+        [
+            ("sum(metrics.a) < 1", 0, "Invalid function 'sum'. Valid functions are last, min, max, mean, count"),
+            ("min(params.a) < 1", 4, "min(…) takes a metric, not 'params.a'"),
+            ("min(metrics.a < 1", 14, "expected a closing parenthesis"),
+            ("min() < 1", 4, "expected a metric such as min(metrics.loss)"),
+            ("min(metrics.a) LIKE 'x'", 15, "Invalid comparator 'LIKE'"),
+            ("min(metrics.a)", 14, "needs an operator and a value"),
+        ],
+    )
+    def test_says_what_is_wrong_and_where(self, text: str, column: int, message: str) -> None:
+        error = refusal(text)
+
+        assert message in str(error)
+        assert error.column == column
+
+    @pytest.mark.parametrize("clause", ["min(metrics.a", "min metrics.a)", "sum(metrics.a)", "min(params.a)", "min()"])
+    def test_is_refused_in_an_order(self, clause: str) -> None:
+        order_refusal(clause)
+
+    @pytest.mark.parametrize("grammar", [EXPERIMENTS, LOGGED_MODELS])
+    def test_is_for_runs_only(self, grammar: Grammar) -> None:
+        assert "There are no functions here" in str(refusal("min(metrics.a) < 1", grammar))
 
 
 class TestOrder:

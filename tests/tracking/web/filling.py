@@ -73,6 +73,8 @@ def fill(run: Run, key: str, points: Points) -> None:
         first_step=int(points.steps.min()),
         last_step=int(points.steps.max()),
         received=len(points),
+        finite_sum=float(finite.sum()),
+        finite_count=len(finite),
     )
     for part, received in ((points.take(slice(0, 1)), 0), (points.take(slice(1, None)), len(points))):
         payload = encode_segment([key_id] * len(part), part)

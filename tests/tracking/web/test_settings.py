@@ -75,6 +75,7 @@ class TestWorkspaceSettings:
         assert (workspace.quota_runs, workspace.quota_bytes) == (1, 2**29)
         assert "1 of 1" in page
         assert "Used up: no more are taken." in page
+        assert "Used up: no more are taken." in group_owner.get("/w/default/").content.decode()
         send(group_owner, PAGE, action="set_quota", quota_runs="", quota_gib="")
         assert Workspace.objects.get().quota_runs is None
 

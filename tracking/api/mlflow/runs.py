@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from django.http import HttpResponse
 
 from tracking.api.base import Call, endpoint
 from tracking.api.mlflow import shapes
@@ -16,6 +17,7 @@ from tracking.core.errors import InvalidParameterError
 from tracking.core.json import Int64, Request, decode
 from tracking.metrics.services import log_batch as log_batch_on_run
 from tracking.metrics.services import log_metric as log_metric_on_run
+from tracking.metrics.services import settle
 from tracking.metrics.types import Metric
 from tracking.registry.services import log_batch_on_models, log_outputs
 from tracking.registry.services import log_inputs as log_inputs_of_run
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from tracking.runs.models import Run
 
 STATUSES = tuple(RunStatus)
+ENDED = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
 LOG_MODEL_HISTORY_TAG = "mlflow.log-model.history"
 MAX_INPUTS = 1_000
 MAX_INPUTS_BYTES = 32 * 1024 * 1024  # one dataset's profile alone may have 16 MiB
@@ -184,13 +187,13 @@ def create(call: Call, body: CreateRun) -> object:
     document = shapes.run_document(
         metrics=(), params=(), tags=queries.new_run_tags(run, tags=tags), datasets=(), links=None
     )
-    return {"run": shapes.run(run, document)}
+    return {"run": msgspec.Raw(shapes.run(run, document))}
 
 
 @endpoint(RunNamed)
 def get(call: Call, body: RunNamed) -> object:
     """Return a run, deleted or not."""
-    return {"run": _shown([_named(call, body.uid)])[0]}
+    return {"run": msgspec.Raw(_shown([_named(call, body.uid)])[0])}
 
 
 @endpoint(SearchRuns)
@@ -206,7 +209,7 @@ def search(call: Call, body: SearchRuns) -> object:
         max_results=page_size(body.max_results, default=1000),
         now=call.now,
     )
-    return shapes.compact({"runs": _shown(page.rows), "next_page_token": page.next_token})
+    return HttpResponse(shapes.page_of_runs(_shown(page.rows), page.next_token), content_type="application/json")
 
 
 @endpoint(UpdateRun, shares_commit=True)
@@ -219,6 +222,8 @@ def update(call: Call, body: UpdateRun) -> object:
         ended_at=moment(body.end_time, field="end_time"),
         name=body.run_name or "",
     )
+    if run.status in ENDED:
+        settle(run=run)
     return {"run_info": shapes.run_info(run)}
 
 
@@ -350,7 +355,7 @@ def _ref(call: Call, uid: str) -> RunRef:
     return queries.get_run_ref(workspace=call.workspace, uid=uid)
 
 
-def _shown(runs: "Sequence[Run | RunHead]") -> list[msgspec.Raw]:
+def _shown(runs: "Sequence[Run | RunHead]") -> list[bytes]:
     found = documents_of([run.pk for run in runs])
     return [shapes.run(run, found[run.pk]) for run in runs]
 

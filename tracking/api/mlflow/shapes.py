@@ -82,9 +82,17 @@ class _RunData(msgspec.Struct, omit_defaults=True):
     tags: Sequence[Pair] = []
 
 
-def run(head: "RunHead | Run", document: str) -> msgspec.Raw:
-    """Return a Run, of which ``run_document`` made what it carries."""
-    return msgspec.Raw(b'{"info":%b,%b}' % (_encode(run_info(head)), document.encode()))
+def run(head: "RunHead | Run", document: str) -> bytes:
+    """Return a Run as JSON; ``run_document`` made what it carries."""
+    return b'{"info":%b,%b}' % (_encode(run_info(head)), document.encode())
+
+
+def page_of_runs(runs: Sequence[bytes], next_token: str | None) -> bytes:
+    """Return the answer of a search as JSON. Joined here: msgspec's buffer is copied again and again as it grows."""
+    if not runs:
+        return b"{}"
+    token = b"" if next_token is None else b',"next_page_token":%b' % _encode(next_token)
+    return b"".join((b'{"runs":[', b",".join(runs), b"]", token, b"}"))
 
 
 def run_document(
