@@ -1,4 +1,4 @@
-"""The package, built and installed as people do it, on the oldest and the newest Python it is for."""
+"""The package, built and installed as people do it, on the oldest Python it is for and, at length, on newer ones."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from tests.support.portal import Portal
 from tests.support.sdk import SDK, client_environ, write_config
 
-VERSIONS = ("3.9", pytest.param("3.13", marks=pytest.mark.proof))
+VERSIONS = ("3.9", *(pytest.param(version, marks=pytest.mark.proof) for version in ("3.10", "3.12", "3.13")))
 REAL_HOME = Path.home()  # read before a test has another
 FLOW = """
 import os, io, sys
