@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS := -n 3 --dist loadfile
 
-.PHONY: run test check proof screenshots translations clean
+.PHONY: run test check proof bench screenshots translations clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py serve
@@ -26,6 +26,9 @@ check: $(VENV)/test.stamp
 	$(BIN)/djlint --check --lint --quiet templates
 	PORTAL_DATA_DIR=$(VENV)/check PORTAL_URL=https://portal.example $(BIN)/python manage.py check --deploy --fail-level WARNING
 	PORTAL_DATA_DIR=$(VENV)/check $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/test.stamp  # measures this server beside its peers and writes docs/performance.md; OPTIONS=--help
+	$(BIN)/python -m bench $(OPTIONS)
 
 screenshots: $(VENV)/test.stamp  # the README's pictures, made anew
 	$(BIN)/python -m tests.support.screenshots

@@ -43,6 +43,7 @@ app.conf.update(
     beat_schedule={
         "forget-expired-credentials": {"task": "identity.forget_expired", "schedule": 3600},
         "sweep-partial-uploads": {"task": "artifacts.sweep_partials", "schedule": 600},
+        "measure-artifacts": {"task": "artifacts.measure_usage", "schedule": 1800},
         "prepare-documents": {"task": "api.prepare_documents", "schedule": 10},
         "compact-metrics": {"task": "metrics.sweep", "schedule": 60},
     },

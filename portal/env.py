@@ -77,6 +77,13 @@ SETTINGS = (
     Setting("PORTAL_STATEMENT_TIMEOUT_S", "15", "Seconds after which a database statement is given up (503)."),
     Setting("PORTAL_LOCK_TIMEOUT_S", "20", "Seconds a write waits for the SQLite write lock before it answers 503."),
     Setting("PORTAL_SESSION_HOURS", "168", "Hours after which a signed-in person must sign in again."),
+    Setting("PORTAL_SESSION_IDLE_HOURS", "8", "Hours without a request after which they must."),
+    Setting("PORTAL_MAX_GROUPS", "1000", "Resource groups that there may be on this server."),
+    Setting("PORTAL_MAX_WORKSPACES", "10000", "Workspaces that there may be on this server."),
+    Setting(
+        "PORTAL_WORKSPACE_MAX_RUNS", "0", "Runs that any workspace may hold, deleted ones included. 0: no such limit."
+    ),
+    Setting("PORTAL_WORKSPACE_MAX_GB", "0", "Gigabytes of artifacts that any workspace may hold. 0: no such limit."),
     Setting("PORTAL_LOG_FORMAT", "console", "console: lines for people. json: one JSON object a line."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
@@ -102,6 +109,11 @@ class Env:
     statement_timeout_s: int
     lock_timeout_s: int
     session_hours: int
+    max_groups: int
+    max_workspaces: int
+    workspace_max_runs: int
+    workspace_max_gb: int
+    session_idle_hours: int
     log_format: str
     log_level: str
 
@@ -147,6 +159,13 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         ),
         lock_timeout_s=_number("PORTAL_LOCK_TIMEOUT_S", get("PORTAL_LOCK_TIMEOUT_S"), least=1, most=600),
         session_hours=_number("PORTAL_SESSION_HOURS", get("PORTAL_SESSION_HOURS"), least=1, most=8760),
+        max_groups=_number("PORTAL_MAX_GROUPS", get("PORTAL_MAX_GROUPS"), least=1, most=999_999),
+        max_workspaces=_number("PORTAL_MAX_WORKSPACES", get("PORTAL_MAX_WORKSPACES"), least=1, most=999_999),
+        workspace_max_runs=_number(
+            "PORTAL_WORKSPACE_MAX_RUNS", get("PORTAL_WORKSPACE_MAX_RUNS"), least=0, most=999_999_999
+        ),
+        workspace_max_gb=_number("PORTAL_WORKSPACE_MAX_GB", get("PORTAL_WORKSPACE_MAX_GB"), least=0, most=999_999),
+        session_idle_hours=_number("PORTAL_SESSION_IDLE_HOURS", get("PORTAL_SESSION_IDLE_HOURS"), least=1, most=8760),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
         log_level=_choice("PORTAL_LOG_LEVEL", get("PORTAL_LOG_LEVEL").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
@@ -172,7 +191,7 @@ def check_exposure(env: Env) -> None:
 
 
 def _number(name: str, text: str, *, least: int, most: int) -> int:
-    if not re.fullmatch(r"\d{1,6}", text) or not least <= int(text) <= most:
+    if not re.fullmatch(r"\d{1,9}", text) or not least <= int(text) <= most:
         raise SettingError(f"{name}={text} must be a whole number from {least} to {most}.")
     return int(text)
 

@@ -57,10 +57,10 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else uuid.uuid4().hex
-        address = request.META.get("REMOTE_ADDR", "")
+        address, agent = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_USER_AGENT", "")
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
-            originating(address=address, request_id=request_id),
+            originating(address=address, request_id=request_id, agent=agent),
         ):
             response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id

@@ -26,7 +26,6 @@ log_config(style=ENV.log_format, level=ENV.log_level)
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
@@ -87,6 +86,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ARTIFACT_ROOT = ENV.artifact_root
 PORTAL_URL = ENV.url
 
+# ---- limits --------------------------------------------------------------------------------------------------------
+
+MAX_GROUPS, MAX_WORKSPACES = ENV.max_groups, ENV.max_workspaces
+WORKSPACE_MAX_RUNS, WORKSPACE_MAX_BYTES = ENV.workspace_max_runs, ENV.workspace_max_gb * 10**9  # 0: none
+
 # ---- people --------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "tracking.User"
@@ -99,6 +103,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "web:sign_in"
 LOGIN_REDIRECT_URL = "web:home"
+SESSION_ENGINE = "tracking.web.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=ENV.session_hours).total_seconds())
 
 # ---- browser -------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from portal.env import BASE_DIR
+from tracking.api.portal import urls as portal
 from tracking.api.urls import ROUTES
 from tracking.web.urls import urlpatterns
 
@@ -253,6 +254,17 @@ class TestEndpoints:
             f"{where_defined(route.endpoint.function)}: {route.method} {route.path}"
             for route in ROUTES
             if route.endpoint.function.__module__ != f"tracking.api.mlflow.{_module(route.path)}"
+        ]
+
+        assert elsewhere == []
+
+    def test_of_the_rest_api_stand_in_a_module_that_the_path_names(self) -> None:
+        """``groups/<group>/locks`` is in ``groups.py`` or, as workspaces have locks, too, in ``locks.py``."""
+        elsewhere = [
+            f"{where_defined(route.endpoint.function)}: {route.method} {route.path}"
+            for route in portal.ROUTES
+            if route.endpoint.function.__module__.removeprefix("tracking.api.portal.")
+            not in re.sub(r"[.]\w+$", "", route.path).replace("-", "_").split("/")
         ]
 
         assert elsewhere == []

@@ -2,7 +2,7 @@
 
 from tracking.audit.models import AuditEvent
 from tracking.cleanup.models import Deletion
-from tracking.identity.models import AccessToken, SignInLink, User
+from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
     LoggedModel,
@@ -13,17 +13,22 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
-from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
+from tracking.saved_views.models import SavedView
+from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
     "AccessToken",
+    "Attempts",
     "AuditEvent",
     "Dataset",
     "DatasetInput",
     "Deletion",
+    "DeviceLogin",
     "Experiment",
     "ExperimentTag",
+    "FormerName",
     "Key",
+    "Lock",
     "LoggedModel",
     "LoggedModelMetric",
     "LoggedModelParam",
@@ -39,7 +44,10 @@ __all__ = [
     "RunModelInput",
     "RunModelOutput",
     "RunTag",
+    "SavedView",
+    "Session",
     "SignInLink",
     "User",
     "Workspace",
+    "WorkspaceUsage",
 ]

@@ -17,7 +17,7 @@ const PICTURE_SCALE = 2;
 const MARK_PIXELS = 8;
 const DIRECTION_MARKS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const UNITS = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]];
-const ARRAYS = { f8: Float64Array, i1: Int8Array };
+const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array };
 
 /** Element -> {spec, unit, lit, resizer} of every chart that is drawn. */
 const live = new Map();
@@ -26,7 +26,7 @@ const live = new Map();
 
 function column({ dtype, bdata }) {
   const bytes = Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0));
-  return new ARRAYS[dtype](bytes.buffer);
+  return Float64Array.from(new ARRAYS[dtype](bytes.buffer));
 }
 
 function columns(group) {

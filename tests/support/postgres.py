@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,9 +27,10 @@ class Cluster:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls) -> Self:
+    def start(cls, *, options: Sequence[str] = OPTIONS) -> Self:
         """Make a cluster in a temporary folder and wait until it answers.
 
+        :param options: of the server's command line, in place of those that give durability up for speed.
         :raises MissingProgramError: if PostgreSQL's server is not installed.
         """
         binaries = get_program(POSTGRES).parent
@@ -49,7 +51,7 @@ class Cluster:
         port = free_port()
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *OPTIONS],
+                [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,11 +1,11 @@
-"""What every MLflow route shares: who asks, which workspace, a typed body, and errors in MLflow's JSON."""
+"""What every route shares: who asks, a typed body, errors in MLflow's JSON; and which workspace MLflow's mean."""
 
 import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -20,7 +20,7 @@ from tracking.audit.origin import note_token
 from tracking.core import errors, json
 from tracking.core.clock import utc_now
 from tracking.core.commits import GroupCommit
-from tracking.identity.queries import Credential, credential_by_token
+from tracking.identity.queries import Credential, count_unknown, credential_by_token
 from tracking.identity.services import note_use
 from tracking.workspaces import access
 from tracking.workspaces.types import DEFAULT_NAME, Permission
@@ -42,8 +42,10 @@ STATUS_AND_CODE: Mapping[type[errors.TrackingError], tuple[int, str]] = {
     errors.InvalidStateError: (400, "INVALID_STATE"),
     errors.UnauthenticatedError: (401, "UNAUTHENTICATED"),
     errors.PermissionDeniedError: (403, "PERMISSION_DENIED"),
+    errors.QuotaExceededError: (403, "QUOTA_EXCEEDED"),  # 429 and 507 would be tried again by the client
     errors.NotFoundError: (404, "RESOURCE_DOES_NOT_EXIST"),
     errors.ConflictError: (409, "RESOURCE_CONFLICT"),
+    errors.TooManyTriesError: (429, "REQUEST_LIMIT_EXCEEDED"),
     errors.TooLargeError: (413, "INVALID_PARAMETER_VALUE"),
     errors.NotImplementedHereError: (501, "NOT_IMPLEMENTED"),
     errors.UnavailableError: (503, "TEMPORARILY_UNAVAILABLE"),
@@ -85,28 +87,42 @@ def endpoint(
     return lambda function: Endpoint(function, body, max_body_bytes, shares_commit)
 
 
+def authenticate(request: HttpRequest) -> Credential:
+    """Return who asks, by a token: the password of HTTP Basic (with any user name), or Bearer.
+
+    :raises UnauthenticatedError: unless a valid one came with the request.
+    :raises TooManyTriesError: in its place, where too many that we never gave come from one address.
+    """
+    scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            _, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise errors.UnauthenticatedError("The Authorization header is not valid HTTP Basic.") from None
+    elif scheme.lower() == "bearer":
+        token = rest.strip()
+    else:
+        raise errors.UnauthenticatedError(
+            "A token is needed: put it into the tracking URI (http://user:TOKEN@host/w/workspace) or into "
+            "MLFLOW_TRACKING_TOKEN. `manage.py tracking_uri` and the workspace's page in the portal make one."
+        )
+    now = utc_now()
+    try:
+        credential = credential_by_token(text=token, now=now)
+    except errors.UnknownCredentialError:
+        count_unknown(address=request.META.get("REMOTE_ADDR", ""))
+        raise
+    note_token(credential.token.token_id if credential.token else None)
+    note_use(credential=credential, now=now)
+    return credential
+
+
 class TokenAuthentication(BaseAuthentication):
-    """A token: as the password of HTTP Basic (any user name), or as Bearer."""
+    """``authenticate`` for the views of Django REST framework."""
 
     def authenticate(self, request: DrfRequest) -> "tuple[User, Credential]":
         """Return who asks. :raises UnauthenticatedError: unless a valid token came with the request."""
-        scheme, _, rest = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                _, _, token = base64.b64decode(rest, validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                raise errors.UnauthenticatedError("The Authorization header is not valid HTTP Basic.") from None
-        elif scheme.lower() == "bearer":
-            token = rest.strip()
-        else:
-            raise errors.UnauthenticatedError(
-                "A token is needed: put it into the tracking URI (http://user:TOKEN@host/w/workspace) or into "
-                "MLFLOW_TRACKING_TOKEN. `manage.py tracking_uri` and the workspace's page in the portal make one."
-            )
-        now = utc_now()
-        credential = credential_by_token(text=token, now=now)
-        note_token(credential.token.token_id if credential.token else None)
-        note_use(credential=credential, now=now)
+        credential = authenticate(request._request)
         return credential.user, credential
 
     def authenticate_header(self, request: DrfRequest) -> str:
@@ -114,15 +130,10 @@ class TokenAuthentication(BaseAuthentication):
         return 'Basic realm="mlportal"'
 
 
-class MlflowView(APIView):
-    """One path of the API: an endpoint and the permission it needs for each method."""
+class ApiView(APIView):
+    """A path of the API: authenticates first, and answers errors in MLflow's JSON."""
 
     authentication_classes = (TokenAuthentication,)
-    endpoints: Mapping[str, tuple[Endpoint[Any], Permission]] = {}
-
-    @property
-    def allowed_methods(self) -> list[str]:
-        return list(self.endpoints)
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, object]], HttpResponse]:
         """Answer errors as MLflow does."""
@@ -138,22 +149,38 @@ class MlflowView(APIView):
         """Leave the response as it is: there is nothing to negotiate."""
         return response
 
-    def run(self, request: DrfRequest, workspace: str | None = None, **path: str) -> HttpResponseBase:
+
+class MlflowView(ApiView):
+    """One path of MLflow's API: an endpoint and the permission it needs for each method.
+
+    Its ``dispatch`` is short: what Django REST framework wraps a request in, these routes would only pay the time of.
+    """
+
+    endpoints: Mapping[str, tuple[Endpoint[Any], Permission]] = {}
+
+    def dispatch(self, request: HttpRequest, *args: object, **path: str) -> HttpResponseBase:
+        """Authenticate, answer, and answer errors as MLflow does."""
+        try:
+            return self.run(request, authenticate(request), **path)
+        except Exception as error:
+            return answer_exception(error, {})
+
+    def run(
+        self, request: HttpRequest, credential: Credential, workspace: str | None = None, **path: str
+    ) -> HttpResponseBase:
         """Authorise, read the body, call the endpoint, answer."""
         method = "GET" if request.method == "HEAD" else request.method or ""
         if method not in self.endpoints:
             raise MethodNotAllowed(method)
         called, need = self.endpoints[method]
-        raw, credential = request._request, cast(Credential, request.auth)
-        if "\0" in raw.path:  # no name or id has it, and PostgreSQL does not even take the question
-            raise errors.InvalidParameterError("The address contains NUL.")
+        refuse_nul(request)
         call = Call(
-            request=raw,
+            request=request,
             credential=credential,
-            workspace=access.require(credential=credential, workspace=_workspace_name(raw, workspace), need=need),
+            workspace=access.require(credential=credential, workspace=_workspace_name(request, workspace), need=need),
             now=utc_now(),
         )
-        given = () if called.body is None else (_read(raw, called.body, called.max_body_bytes),)
+        given = () if called.body is None else (read_body(request, called.body, called.max_body_bytes),)
 
         def answer_call() -> object:
             return called.function(call, *given, **path)
@@ -161,13 +188,13 @@ class MlflowView(APIView):
         answer = COMMITS.run(answer_call) if called.shares_commit else answer_call()
         return answer if isinstance(answer, HttpResponseBase) else json_response(answer)
 
-    get = post = put = patch = delete = head = options = run  # type: ignore[assignment]
-
 
 class NoEndpoint(MlflowView):
     """A path that MLflow may have and this server does not: 404 to those who have a token, 401 to the others."""
 
-    def run(self, request: DrfRequest, workspace: str | None = None, **path: str) -> HttpResponseBase:
+    def run(
+        self, request: HttpRequest, credential: Credential, workspace: str | None = None, **path: str
+    ) -> HttpResponseBase:
         """Answer what MLflow's clients understand."""
         return error_response(
             status=404,
@@ -175,21 +202,19 @@ class NoEndpoint(MlflowView):
             message=f"{request.method} {request.path[:200]} is not an endpoint here.",
         )
 
-    get = post = put = patch = delete = head = options = run
-
 
 def json_response(value: object, *, status: int = 200) -> HttpResponse:
     """Return ``value`` as JSON."""
     return HttpResponse(msgspec.json.encode(value), content_type="application/json", status=status)
 
 
-def error_response(*, status: int, code: str, message: str) -> HttpResponse:
+def error_response(*, status: int, code: str, message: str, retry_after_s: int = RETRY_AFTER_S) -> HttpResponse:
     """Return an error as MLflow writes it."""
     response = json_response({"error_code": code, "message": message}, status=status)
     if status == 401:
         response["WWW-Authenticate"] = 'Basic realm="mlportal"'
     if status in (429, 503):
-        response["Retry-After"] = str(RETRY_AFTER_S)
+        response["Retry-After"] = str(retry_after_s)
     return response
 
 
@@ -197,7 +222,8 @@ def answer_exception(error: Exception, context: Mapping[str, object]) -> HttpRes
     """Answer what an endpoint raised; the way from a room's words to HTTP."""
     if isinstance(error, errors.TrackingError):
         status, code = next(answer for kind, answer in STATUS_AND_CODE.items() if isinstance(error, kind))
-        return error_response(status=status, code=code, message=str(error))
+        wait_s = error.retry_after_s if isinstance(error, errors.TooManyTriesError) else RETRY_AFTER_S
+        return error_response(status=status, code=code, message=str(error), retry_after_s=wait_s)
     if isinstance(error, MethodNotAllowed):
         return error_response(status=405, code="ENDPOINT_NOT_FOUND", message=str(error.detail))
     if isinstance(error, APIException):
@@ -216,7 +242,7 @@ def answer_exception(error: Exception, context: Mapping[str, object]) -> HttpRes
 
 
 def _workspace_name(request: HttpRequest, in_path: str | None) -> str:
-    in_header = request.headers.get(WORKSPACE_HEADER, "").strip()
+    in_header = request.META.get("HTTP_X_MLFLOW_WORKSPACE", "").strip()
     if in_path and in_header and in_path != in_header:
         raise errors.InvalidParameterError(
             f"The tracking URI names workspace {in_path!r} and the header {WORKSPACE_HEADER} names {in_header[:80]!r}."
@@ -224,7 +250,29 @@ def _workspace_name(request: HttpRequest, in_path: str | None) -> str:
     return in_path or in_header or DEFAULT_NAME
 
 
-def _read(request: HttpRequest, kind: type[Body], most: int) -> Body:
+def refuse_tracking_token(credential: Credential) -> None:
+    """Refuse to manage with a token that was made for logging.
+
+    :raises PermissionDeniedError: if the credential is for one workspace.
+    """
+    if credential.workspace_id is not None:
+        raise errors.PermissionDeniedError(
+            "A tracking token is for logging to its workspace; to manage one takes an access token."
+        )
+
+
+def refuse_nul(request: HttpRequest) -> None:
+    """Refuse an address with NUL: no name or id has it, and PostgreSQL does not even take the question."""
+    if "\0" in request.path:
+        raise errors.InvalidParameterError("The address contains NUL.")
+
+
+def read_body(request: HttpRequest, kind: type[Body], most: int) -> Body:
+    """Return the request's query (GET) or its JSON body, of ``most`` bytes.
+
+    :raises InvalidParameterError: if it is not what ``kind`` describes.
+    :raises TooLargeError: if it is longer.
+    """
     if request.method in ("GET", "HEAD"):
         return json.convert(_query_fields(request.GET, kind), kind)
     length = request.META.get("CONTENT_LENGTH") or ""
@@ -232,7 +280,7 @@ def _read(request: HttpRequest, kind: type[Body], most: int) -> Body:
         raise errors.InvalidParameterError("Send the body with a Content-Length, not in chunks.")
     if length.isdigit() and int(length) > most:
         raise errors.TooLargeError(f"The body has {length} bytes; this endpoint takes {most}. Send it in parts.")
-    if request.headers.get("Content-Encoding"):
+    if request.META.get("HTTP_CONTENT_ENCODING"):
         raise errors.InvalidParameterError("Send the body without Content-Encoding.")
     body = request.read(int(length)) if length.isdigit() else b""
     if length.isdigit() and len(body) != int(length):

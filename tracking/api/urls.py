@@ -13,9 +13,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from tracking.api.base import Endpoint, MlflowView, NoEndpoint
 from tracking.api.mlflow import artifacts, experiments, logged_models, metrics, mlflow_artifacts, runs, server
+from tracking.api.portal import urls as portal
 from tracking.workspaces.types import Permission
 
-READ, WRITE = Permission.READ, Permission.WRITE
+READ, WRITE, MANAGE = Permission.READ, Permission.WRITE, Permission.MANAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,10 @@ ROUTES = (
     Route("GET", f"{P2}/presigned/<path:path>", mlflow_artifacts.presigned, READ),
     Route("GET", "3.0/mlflow/server-info", server.server_info, READ),
     Route("GET", "3.0/mlflow/workspaces", server.list_workspaces, READ),
+    Route("POST", "3.0/mlflow/workspaces", server.create_workspace, MANAGE),
     Route("GET", "3.0/mlflow/workspaces/<str:workspace_name>", server.get_workspace, READ),
+    Route("PATCH", "3.0/mlflow/workspaces/<str:workspace_name>", server.update_workspace, MANAGE),
+    Route("DELETE", "3.0/mlflow/workspaces/<str:workspace_name>", server.delete_workspace, MANAGE),
 )
 
 PLACES = ("", "w/<str:workspace>/")
@@ -106,4 +110,5 @@ def _patterns() -> list[URLPattern]:
     return patterns
 
 
-urlpatterns = _patterns()
+# The REST API v1 comes first: what stands below /api/ and is neither is answered as MLflow's.
+urlpatterns = [*portal.urlpatterns, *_patterns()]

@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A request: whence, its id in the logs, and the token that came with it (None: a session, or a command)."""
+    """A request: whence, its id in the logs, and the token that came with it (None: a session, or a command).
+
+    ``agent``: what the program that sent it calls itself.
+    """
 
     address: str = ""
     request_id: str = ""
+    agent: str = ""
     token_id: int | None = None
 
 
@@ -19,9 +23,9 @@ _origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B0
 
 
 @contextmanager
-def originating(*, address: str, request_id: str) -> Iterator[None]:
+def originating(*, address: str, request_id: str, agent: str) -> Iterator[None]:
     """Say where the changes of the block come from."""
-    token = _origin.set(Origin(address=address, request_id=request_id))
+    token = _origin.set(Origin(address=address, request_id=request_id, agent=agent))
     try:
         yield
     finally:

@@ -2,7 +2,6 @@
 
 import base64
 import math
-import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -23,15 +22,21 @@ Range = tuple[float, float]
 
 # A shared range ends at a multiple of an eighth of a power of two, so that most appended points do not move it.
 _RANGE_PARTS = 8
-_WORD = 0xFFFFFFFF
+_BITS = {1: np.int8, 8: np.int64}
+# A chart of 100 runs has 64 buckets a run, some 350 kB in all; one of 1,000 has 16.
+_PIXELS_OF_ALL = 12_800
+_LEAST_PIXELS = 32
+MOST_WITH_BAND = 20
+"""Runs in a chart up to which each has its raw curve and its band: among more, nobody tells them apart."""
 
 
 class XAxis(StrEnum):
-    """What the horizontal axis counts."""
+    """What the horizontal axis counts; ``METRIC``: the values of another metric."""
 
     STEP = "step"
     TIME = "time"
     RELATIVE = "relative"
+    METRIC = "metric"
 
 
 class Smoother(StrEnum):
@@ -56,12 +61,17 @@ class Smoothing:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a chart looks at its curves; ``pixels``: the width of its axis."""
+    """How a chart looks at its curves; ``pixels``: the width of its axis; ``x_metric``: for ``XAxis.METRIC``."""
 
     x: XAxis
     pixels: int
     smoothing: Smoothing | None
     is_log_x: bool
+    x_metric: str = ""
+
+    def among(self, runs: int) -> "View":
+        """Return the view of a chart of so many runs: a hundred lines do not each show what one alone does."""
+        return replace(self, pixels=min(self.pixels, max(_LEAST_PIXELS, _PIXELS_OF_ALL // max(runs, 1))))
 
     @property
     def is_plain(self) -> bool:
@@ -69,57 +79,11 @@ class View:
         return self.x is XAxis.STEP and self.smoothing is None and not self.is_log_x
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a chart was made from: its grid, and the points received of each run, in the order of the runs.
-
-    A reader sends back the state it has and is answered with what differs. Counts are kept modulo 2^32.
-    """
-
-    grid: int
-    counts: tuple[int, ...]
-
-    @classmethod
-    def of(cls, chart_range: Range | None, counts: Sequence[int]) -> "State":
-        """Return the state of a chart over a range of x."""
-        return cls(zlib.crc32(repr(chart_range).encode()), tuple(count & _WORD for count in counts))
-
-    def to_text(self) -> str:
-        """Return the state as a URL-safe text, four bytes a run."""
-        words = np.array([self.grid, *self.counts], "<u4")
-        return base64.urlsafe_b64encode(words.tobytes()).decode().rstrip("=")
-
-    @classmethod
-    def from_text(cls, text: str, *, runs: int) -> "State":
-        """Return the state that ``to_text`` wrote.
-
-        :raises InvalidParameterError: if it did not, or for another number of runs.
-        """
-        try:
-            payload = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-            grid, *counts = np.frombuffer(payload, "<u4").tolist()
-        except ValueError:
-            raise InvalidParameterError(f"since: {text[:40]!r} is not a state that was answered before") from None
-        if len(counts) != runs:
-            raise InvalidParameterError(f"since: {text[:40]!r} is a state of {len(counts)} runs, not of {runs}")
-        return cls(grid, tuple(counts))
-
-    def has_counts(self, counts: Sequence[int]) -> bool:
-        """Tell whether nothing was received since."""
-        return self.counts == tuple(count & _WORD for count in counts)
-
-    def changed_places(self, before: "State | None") -> list[int]:
-        """Return which runs have to be drawn anew: those that received points, and all where the grid is another."""
-        if before is None or before.grid != self.grid:
-            return list(range(len(self.counts)))
-        return [place for place, pair in enumerate(zip(self.counts, before.counts, strict=True)) if pair[0] != pair[1]]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """The points of one run of a metric, or, for a ``View.is_plain``, buckets that summarise them.
 
-    ``started_ms``: the run's start in milliseconds since 1970.
+    ``started_ms``: the run's start in milliseconds since 1970. ``x_points``: those of the metric that x counts.
     """
 
     uid: str
@@ -127,9 +91,13 @@ class Curve:
     started_ms: int
     summary: SeriesRow
     points: Points | Buckets
+    x_points: Points | None = None
 
     def x(self, axis: XAxis) -> Floats:
-        """Return where the points stand: steps, milliseconds since 1970, or seconds since the run's start."""
+        """Return where the points stand: steps, milliseconds since 1970, seconds since the run's start, or values.
+
+        Where x is a metric it is the one this had at the same step, else the latest one before; none: NaN.
+        """
         if not isinstance(self.points, Points):
             raise TypeError(f"Run {self.uid} has no points, only buckets")
         match axis:
@@ -139,6 +107,8 @@ class Curve:
                 return self.points.timestamps_ms.astype(np.float64)
             case XAxis.RELATIVE:
                 return (self.points.timestamps_ms - self.started_ms) / 1000
+            case XAxis.METRIC:
+                return _values_at(self.points.steps, self.x_points or Points.empty())
 
 
 class Column(msgspec.Struct):
@@ -148,14 +118,17 @@ class Column(msgspec.Struct):
     bdata: str
 
     @classmethod
-    def of_floats(cls, values: Floats) -> "Column":
-        """Pack 64-bit floats."""
-        return cls("f8", base64.b64encode(values.astype("<f8", copy=False).tobytes()).decode())
-
-    @classmethod
-    def of_kinds(cls, kinds: NDArray[np.int8]) -> "Column":
-        """Pack 8-bit integers."""
-        return cls("i1", base64.b64encode(kinds.tobytes()).decode())
+    def of(cls, values: NDArray[np.generic]) -> "Column":
+        """Pack numbers, each exactly, in the narrowest type that has them all."""
+        kind = values.dtype
+        for narrow in ("<i1", "<i2", "<i4", "<f4"):
+            with np.errstate(invalid="ignore", over="ignore"):
+                packed = values.astype(narrow)
+            if np.array_equal(packed.astype(kind).view(_BITS[kind.itemsize]), values.view(_BITS[kind.itemsize])):
+                break
+        else:
+            packed = values.astype("<f8", copy=False)
+        return cls(packed.dtype.str[1:], base64.b64encode(packed.tobytes()).decode())
 
 
 class Line(msgspec.Struct):
@@ -185,8 +158,9 @@ class Trace(msgspec.Struct):
     """One run of one metric, ready to be drawn.
 
     ``raw`` and ``band`` are of the values as they were logged; ``raw`` is None where nothing was smoothed, ``band``
-    where no point was left out. ``total`` counts the points in the range, ``shown`` those that are here. ``last``,
-    ``low`` and ``high`` are of the whole series; what JSON cannot say as a number is a word: NaN, Infinity, -Infinity.
+    where no point was left out, both in a chart of more than ``MOST_WITH_BAND`` runs. ``total`` counts the points in
+    the range, ``shown`` those that are here. ``last``, ``low`` and ``high`` are of the whole series; what JSON cannot
+    say as a number is a word: NaN, Infinity, -Infinity.
     """
 
     run: str
@@ -231,8 +205,8 @@ def parse_smoothing(text: str) -> Smoothing | None:
 
 def shared_range(xs: Sequence[Floats]) -> Range | None:
     """Return one range for all curves of a chart: it holds every finite x and grows in strides, None without any x."""
-    with np.errstate(invalid="ignore"):
-        bounds = [(float(np.min(x)), float(np.max(x))) for x in xs if len(x)]
+    finite = [x[np.isfinite(x)] for x in xs]
+    bounds = [(float(np.min(x)), float(np.max(x))) for x in finite if len(x)]
     return widen((min(low for low, _ in bounds), max(high for _, high in bounds))) if bounds else None
 
 
@@ -255,30 +229,44 @@ def chart_traces(
 ) -> list[Trace]:
     """Return the traces of the wanted runs, in the order of the curves.
 
-    Smoothing comes before sampling. All curves, wanted or not, decide one smoothing unit for the chart: the median of
-    their typical distances between points. ``chart_range`` sets the grid of x.
+    Smoothing comes before sampling. ``chart_range`` sets the grid of x.
 
     :raises InvalidParameterError: if the range ends before it starts.
     """
-    unit = 1.0
-    if view.smoothing is not None and curves:
-        unit = float(np.median([smoothing.median_gap(curve.x(view.x)) for curve in curves]))
+    has_raw = len(curves) <= MOST_WITH_BAND
     traces = []
-    for curve in curves:
+    for curve, x, y in placed_curves(curves, view):
         if curve.uid not in wanted:
             continue
-        raw = drawn = _sample(curve, view, chart_range)
-        if view.smoothing is not None and isinstance(curve.points, Points):
-            smoothed = _smooth(curve.x(view.x), curve.points.values, view.smoothing, unit)
-            drawn = _sample(replace(curve, points=replace(curve.points, values=smoothed)), view, chart_range)
-        traces.append(_trace(curve, metric, raw, drawn))
+        raw = _sample(curve, x, None, view, chart_range)
+        drawn = raw if y is None else _sample(curve, x, y, view, chart_range)
+        traces.append(_trace(curve, metric, raw, drawn, has_raw=has_raw))
     return traces
 
 
-def _sample(curve: Curve, view: View, chart_range: Range | None) -> Sampled:
+def placed_curves(curves: Sequence[Curve], view: View) -> list[tuple[Curve, Floats, Floats | None]]:
+    """Return each curve with its x and its smoothed y: None where nothing is smoothed; no x where it is of buckets.
+
+    All curves decide one smoothing unit for the chart: the median of their typical distances between points.
+    """
+    xs = [curve.x(view.x) if isinstance(curve.points, Points) else np.empty(0) for curve in curves]
+    if view.smoothing is None:
+        return [(curve, x, None) for curve, x in zip(curves, xs, strict=True)]
+    unit = float(np.median([smoothing.median_gap(x) for x in xs])) if xs else 1.0
+    return [
+        (
+            curve,
+            x,
+            _smooth(x, curve.points.values, view.smoothing, unit) if isinstance(curve.points, Points) else None,
+        )
+        for curve, x in zip(curves, xs, strict=True)
+    ]
+
+
+def _sample(curve: Curve, x: Floats, y: Floats | None, view: View, chart_range: Range | None) -> Sampled:
     if isinstance(curve.points, Points):
         sample: Callable[..., Sampled] = buckets_log_x if view.is_log_x else buckets
-        return sample(curve.x(view.x), curve.points.values, pixels=view.pixels, x_range=chart_range)
+        return sample(x, curve.points.values if y is None else y, pixels=view.pixels, x_range=chart_range)
     if chart_range is None:
         raise ValueError("Buckets can only be drawn in a range")
     return merge_buckets(curve.points, width=grid_width(chart_range, pixels=view.pixels))
@@ -294,19 +282,17 @@ def _smooth(x: Floats, y: Floats, how: Smoothing, unit: float) -> Floats:
             return smoothing.running_mean(y, int(how.amount))
 
 
-def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled) -> Trace:
+def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled, *, has_raw: bool) -> Trace:
     summary = curve.summary
     return Trace(
         run=curve.uid,
         metric=metric,
         name=curve.name,
-        x=Column.of_floats(drawn.x),
-        y=Column.of_floats(drawn.y),
-        raw=None if drawn is raw else Line(Column.of_floats(raw.x), Column.of_floats(raw.y)),
-        band=_band(raw) if len(raw.band_x) else None,
-        nonfinite=NonFinite(
-            Column.of_floats(raw.nonfinite_x), Column.of_kinds(raw.nonfinite_kind), raw.nonfinite_total
-        ),
+        x=Column.of(drawn.x),
+        y=Column.of(drawn.y),
+        raw=None if drawn is raw or not has_raw else Line(Column.of(raw.x), Column.of(raw.y)),
+        band=_band(raw) if has_raw and len(raw.band_x) else None,
+        nonfinite=marks(raw.nonfinite_x, raw.nonfinite_kind, raw.nonfinite_total),
         total=raw.total,
         shown=len(raw.x) + len(raw.nonfinite_x),
         is_exact=raw.is_exact,
@@ -317,8 +303,22 @@ def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled) -> Trace:
     )
 
 
+def marks(x: Floats, kind: NDArray[np.int8], total: int) -> NonFinite:
+    """Return where values are that have no place on an axis."""
+    return NonFinite(Column.of(x), Column.of(kind), total)
+
+
+def _values_at(steps: NDArray[np.int64], points: Points) -> Floats:
+    """Return the value that a metric had at each step, or the latest one before; NaN before its first."""
+    order = np.argsort(points.steps, kind="stable")  # the points come by timestamp: the last of a step is the latest
+    place = np.searchsorted(points.steps[order], steps, side="right") - 1
+    values = np.append(points.values[order], np.nan)
+    found: Floats = values[place]  # -1 is the one appended
+    return found
+
+
 def _band(sampled: Sampled) -> Band:
-    return Band(Column.of_floats(sampled.band_x), Column.of_floats(sampled.lo), Column.of_floats(sampled.hi))
+    return Band(Column.of(sampled.band_x), Column.of(sampled.lo), Column.of(sampled.hi))
 
 
 def _sayable(value: float | None) -> float | str:

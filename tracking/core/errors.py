@@ -41,12 +41,28 @@ class UnauthenticatedError(TrackingError):
     """No credential, or one that is unknown, expired or revoked."""
 
 
+class UnknownCredentialError(UnauthenticatedError):
+    """A credential that is none of ours: perhaps a guess."""
+
+
 class PermissionDeniedError(TrackingError):
     """The asker may see the object and may not do this to it."""
 
 
+class QuotaExceededError(TrackingError):
+    """What was asked for would take a workspace or the server over its limit; asking again does not help."""
+
+
 class TooLargeError(TrackingError):
     """The request's body is over the limit."""
+
+
+class TooManyTriesError(TrackingError):
+    """Something that can be guessed was tried too often; ``retry_after_s`` says how long to wait."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class UnavailableError(TrackingError):

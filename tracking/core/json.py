@@ -149,6 +149,8 @@ def _value(value: object, hint: object, path: str) -> object:
             return [_value(item, inner, f"{path}[{number}]") for number, item in enumerate(value)]
         if isinstance(option, type) and issubclass(option, Request) and isinstance(value, Mapping):
             return _struct(value, option, f"{path}.")
+        if get_origin(option) is dict and isinstance(value, Mapping):
+            return {_text(key, path): _value(item, get_args(option)[1], f"{path}.{key}") for key, item in value.items()}
     if str in options and isinstance(value, str):
         return _text(value, path)
     if float in options:

@@ -7,7 +7,7 @@ most a second (whom a token stands for), which is how long other processes may t
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import ClassVar, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -37,6 +37,15 @@ class Memory(Generic[K, V]):
                 return None
             self._held.move_to_end(key)
             return found[0]
+
+    def get_all(self, keys: Iterable[K]) -> dict[K, V]:
+        """Return what is remembered of each key, of many at once."""
+        now = time.monotonic()
+        with self._lock:
+            held = [(key, self._held[key]) for key in keys if key in self._held]
+            for key, _ in held:
+                self._held.move_to_end(key)
+        return {key: value for key, (value, until) in held if until >= now}
 
     def put(self, key: K, value: V) -> None:
         """Remember a value."""

@@ -1,6 +1,45 @@
 """How passwords are kept."""
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.contrib.auth.hashers import Argon2PasswordHasher
+
+from tracking.core.errors import UnavailableError
+
+MAX_WAITING = 4
+WAIT_S = 5
+
+
+class HashingSlots:
+    """Lets as many threads hash as there are cores and a few more wait; whoever comes then is told to come back.
+
+    Hashing is dear on purpose. Without this, people who sign in would keep every thread from runs that log.
+    """
+
+    def __init__(self, *, at_once: int, waiting: int = MAX_WAITING) -> None:
+        self._running = threading.BoundedSemaphore(at_once)
+        self._inside = threading.BoundedSemaphore(at_once + waiting)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold a slot for the block. :raises UnavailableError: if too many wait already, or the wait is too long."""
+        if not self._inside.acquire(blocking=False):
+            raise UnavailableError("Too many people sign in at this moment. Try again in a second.")
+        try:
+            if not self._running.acquire(timeout=WAIT_S):
+                raise UnavailableError("Too many people sign in at this moment. Try again in a second.")
+            try:
+                yield
+            finally:
+                self._running.release()
+        finally:
+            self._inside.release()
+
+
+_slots = HashingSlots(at_once=os.cpu_count() or 1)
 
 
 class Argon2Hasher(Argon2PasswordHasher):
@@ -9,3 +48,15 @@ class Argon2Hasher(Argon2PasswordHasher):
     time_cost = 2
     memory_cost = 19_456
     parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        """Return the hash of a new password. :raises UnavailableError: if too many are hashed at once."""
+        with _slots.taken():
+            encoded: str = super().encode(password, salt)
+            return encoded
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """Tell whether this is the password. :raises UnavailableError: if too many are hashed at once."""
+        with _slots.taken():
+            is_right: bool = super().verify(password, encoded)
+            return is_right

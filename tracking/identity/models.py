@@ -3,7 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
-from tracking.identity.types import Scope, TokenKind
+from tracking.identity.types import DeviceState, Scope, TokenKind
 
 
 class User(AbstractUser):
@@ -63,3 +63,50 @@ class SignInLink(models.Model):
 
     class Meta:
         db_table = "sign_in_link"
+
+
+class Session(models.Model):
+    """Somebody's browser: only the SHA-256 of the cookie's value is kept.
+
+    ``user`` None: nobody has signed in with it yet. ``expires_at``: the end of its life, or sooner where it is idle.
+    """
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+    data = models.TextField()
+    address = models.CharField(max_length=64, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "session"
+
+
+class DeviceLogin(models.Model):
+    """A program that asks to act for somebody: it shows ``user_code``, a person types it on the page and approves."""
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    user_code = models.CharField(max_length=8, unique=True)
+    client = models.CharField(max_length=200)
+    address = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=9, choices=[(s.value, s.value) for s in DeviceState])
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "device_login"
+
+
+class Attempts(models.Model):
+    """How often something that can be guessed was tried since ``until`` minus the window; ``key``: a SHA-256."""
+
+    key = models.BinaryField(max_length=32, unique=True)
+    count = models.IntegerField()
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "attempts"

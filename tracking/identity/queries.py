@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from tracking.core.errors import NotFoundError, UnauthenticatedError
+from django.db.models import Q
+
+from tracking.core.errors import NotFoundError, TooManyTriesError, UnauthenticatedError, UnknownCredentialError
 from tracking.core.memory import Memory
-from tracking.identity.models import AccessToken, User
-from tracking.identity.secrets import digest_of, is_well_formed
-from tracking.identity.types import Scope, TokenKind, TokenRow
+from tracking.identity.models import AccessToken, DeviceLogin, Session, User
+from tracking.identity.secrets import digest_of, is_well_formed, normal_user_code
+from tracking.identity.types import DeviceRow, DeviceState, PersonRow, Scope, SessionRow, TokenKind, TokenRow
 
 _tokens: Memory[bytes, AccessToken] = Memory(size=10_000, life_s=1)
+MAX_UNKNOWN, UNKNOWN_LIFE_S = 20, 60
+_unknown: Memory[str, int] = Memory(size=10_000, life_s=UNKNOWN_LIFE_S)
 FRESH_ONE = (
     "Call ws.get_mlflow_tracking_uri(), POST /api/v1/workspaces/<workspace>/tracking-uri, or `manage.py tracking_uri`; "
     "the workspace's page in the portal makes one too."
@@ -37,12 +41,12 @@ def credential_by_token(*, text: str, now: datetime) -> Credential:
     :raises UnauthenticatedError: if it is unknown, revoked or expired, or its owner is disabled.
     """
     if not is_well_formed(text):
-        raise UnauthenticatedError("The credential is not a valid mlportal token (they start with mlp_).")
+        raise UnknownCredentialError("The credential is not a valid mlportal token (they start with mlp_).")
     digest = digest_of(text)
     with_owner = AccessToken.objects.select_related("user", "workspace")
     token = _tokens.recall(digest, lambda: with_owner.filter(digest=digest).first())
     if token is None or token.revoked_at is not None or not token.user.is_active:
-        raise UnauthenticatedError("The token is unknown or was revoked.")
+        raise UnknownCredentialError("The token is unknown or was revoked.")
     if token.expires_at <= now:
         what = "tracking URI" if token.kind == TokenKind.TRACKING else f"access token {token.name!r}"
         how = FRESH_ONE if token.kind == TokenKind.TRACKING else "Make another on the page Tokens, or `mlportal login`."
@@ -54,6 +58,17 @@ def credential_by_token(*, text: str, now: datetime) -> Credential:
         run_uid=token.run_uid,
         token=_token_row(token),
     )
+
+
+def count_unknown(*, address: str) -> None:
+    """Count a credential from ``address`` that is none of ours, in this process; no query. Good ones never come here.
+
+    :raises TooManyTriesError: after twenty, until the address was quiet for a minute.
+    """
+    count = (_unknown.get(address) or 0) + 1
+    _unknown.put(address, count)
+    if count > MAX_UNKNOWN:
+        raise TooManyTriesError("Too many requests with unknown tokens. Check the token.", retry_after_s=UNKNOWN_LIFE_S)
 
 
 def forget_tokens() -> None:
@@ -76,6 +91,62 @@ def get_user(*, username: str) -> User:
     if user is None:
         raise NotFoundError(f"There is no active user named {username!r}.")
     return user
+
+
+def find_person(*, username: str) -> User | None:
+    """Return the person with this name, disabled or not, None for nobody. One query."""
+    return User.objects.filter(username=username).first()
+
+
+def list_people(*, text: str = "", after: str = "", limit: int) -> list[PersonRow]:
+    """Return people whose names or addresses contain ``text`` and come after ``after``, by name. One query."""
+    found = User.objects.filter(username__gt=after)
+    if text:
+        found = found.filter(Q(username__icontains=text) | Q(email__icontains=text))
+    return [person_row(user) for user in found.order_by("username")[:limit]]
+
+
+def person_row(user: User) -> PersonRow:
+    """Return what may be told of a person."""
+    return PersonRow(
+        pk=user.pk,
+        username=user.username,
+        email=user.email,
+        is_active=user.is_active,
+        has_password=user.has_usable_password(),
+        created_at=user.date_joined,
+        last_sign_in_at=user.last_login,
+    )
+
+
+def is_session(*, key: str) -> bool:
+    """Tell whether a cookie's value belongs to a session, over or not. One query."""
+    return Session.objects.filter(digest=digest_of(key)).exists()
+
+
+def list_sessions(*, user: User, this: str, now: datetime) -> list[SessionRow]:
+    """Return the browsers a person is signed in with, this one (``this``: its cookie's value) first. One query."""
+    rows = [
+        SessionRow(
+            session_id=session.pk,
+            address=session.address,
+            agent=session.agent,
+            created_at=session.created_at,
+            seen_at=session.seen_at,
+            is_this=bytes(session.digest) == digest_of(this),
+        )
+        for session in Session.objects.filter(user=user, expires_at__gt=now).order_by("-seen_at", "-pk")
+    ]
+    return sorted(rows, key=lambda row: not row.is_this)
+
+
+def find_device_login(*, user_code: str, now: datetime) -> DeviceRow | None:
+    """Return the program that waits with this code, however it was typed; None if none does. One query."""
+    code = normal_user_code(user_code)
+    login = DeviceLogin.objects.filter(user_code=code, state=DeviceState.ASKED, expires_at__gt=now).first()
+    if login is None:
+        return None
+    return DeviceRow(user_code=code, client=login.client, address=login.address, created_at=login.created_at)
 
 
 def has_users() -> bool:

@@ -12,6 +12,8 @@ import zlib
 PREFIX = "mlp_"
 DIGITS = string.digits + string.ascii_letters
 RANDOM_LENGTH, CHECK_LENGTH = 40, 6
+USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, so no words (RFC 8628, 6.1); 34 bits, for ten minutes
+USER_CODE_LENGTH = 8
 
 
 def new_secret() -> str:
@@ -32,8 +34,18 @@ def is_well_formed(text: str) -> bool:
 
 
 def digest_of(text: str) -> bytes:
-    """Return the 32 bytes that the database keeps. The text has 238 random bits, so that a plain SHA-256 is enough."""
+    """Return the 32 bytes that the database keeps. The text is long and random, so that a plain SHA-256 is enough."""
     return hashlib.sha256(text.encode()).digest()
+
+
+def new_user_code() -> str:
+    """Return eight letters for people to type."""
+    return "".join(secrets.choice(USER_CODE_LETTERS) for _ in range(USER_CODE_LENGTH))
+
+
+def normal_user_code(text: str) -> str:
+    """Return what somebody typed as it is kept: upper case, letters alone; cut where it is too long to be one."""
+    return "".join(letter for letter in text.upper() if letter in USER_CODE_LETTERS)[: USER_CODE_LENGTH + 1]
 
 
 def _checksum(body: str) -> str:

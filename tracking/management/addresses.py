@@ -30,4 +30,4 @@ def new_sign_in_link(*, username: str, now: datetime) -> str:
 
     :raises NotFoundError: if there is no such user.
     """
-    return f"{settings.PORTAL_URL}/sign-in/{issue_sign_in_link(user=get_user(username=username), now=now)}"
+    return f"{settings.PORTAL_URL}/sign-in/{issue_sign_in_link(user=get_user(username=username), by=None, now=now)}"

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from tracking.identity.queries import has_users
 from tracking.identity.services import create_user
-from tracking.runs.services import create_default_experiment
-from tracking.workspaces.services import assign_role, create_group, create_workspace
+from tracking.runs.provisioning import provision_workspace
+from tracking.workspaces.services import assign_role, create_group
 from tracking.workspaces.types import DEFAULT_NAME, Role
 
 FIRST_OWNER = "owner"
@@ -21,5 +21,4 @@ def install(*, now: datetime) -> None:
     owner = create_user(username=FIRST_OWNER, by=None, now=now)
     assign_role(user=owner, role=Role.OWNER, by=None, now=now)
     group = create_group(name=DEFAULT_NAME, by=None, now=now)
-    workspace = create_workspace(name=DEFAULT_NAME, group=group, by=None, now=now)
-    create_default_experiment(workspace=workspace, by=None, now=now)
+    provision_workspace(name=DEFAULT_NAME, group=group, by=None, now=now)

@@ -30,15 +30,18 @@ class Reading:
     level: int | None
 
     @classmethod
-    def of(cls, waiting: Points, heads: Sequence[BlockHead], *, steps: Steps, level: int | None) -> Self:
+    def of(
+        cls, waiting: Points, heads: Sequence[BlockHead], *, steps: Steps, level: int | None, few: int = FULL
+    ) -> Self:
         """Plan the reading; points and blocks outside the range are left out.
 
         :param waiting: in any order, some perhaps twice.
         :param heads: the series' blocks in order.
+        :param few: points up to which all are taken.
         """
         heads = [head for head in heads if head.first_step <= steps[1] and head.last_step >= steps[0]]
         points = _within(merge([waiting]), steps)
-        if level is None or not heads or len(points) + sum(head.count for head in heads) <= FULL:
+        if level is None or not heads or len(points) + sum(head.count for head in heads) <= few:
             return cls(heads, [points], [False] * len(heads), steps, None)
         shares = shares_of(points, heads)
         is_whole = [steps[0] <= head.first_step and head.last_step <= steps[1] for head in heads]
@@ -64,7 +67,9 @@ class Reading:
         parts = []
         for head, share, is_summarised in zip(self.heads, self.shares, self.is_summarised, strict=True):
             if is_summarised:
-                parts += [buckets_by_pk[head.pk], pyramid.summarise(share, self.level)]
+                parts.append(buckets_by_pk[head.pk])
+                if len(share):
+                    parts.append(pyramid.summarise(share, self.level))
             else:
                 points = _within(merge([points_by_pk[head.pk], share]), self.steps)
                 parts.append(pyramid.summarise(points, self.level))

@@ -78,7 +78,17 @@ def buckets_log_x(x: Floats, y: Floats, *, pixels: int, x_range: tuple[float, fl
 
 def grid_width(x_range: tuple[float, float], *, pixels: int) -> float:
     """Return the width of the buckets that ``buckets`` makes of a finite range on an axis of so many pixels."""
-    return _grid_width(*x_range, max(pixels // 2, _MIN_BUCKETS))
+    return _grid_width(*x_range, bucket_count(pixels))
+
+
+def bucket_count(pixels: int) -> int:
+    """Return how many buckets an axis of so many pixels has at most."""
+    return max(pixels // 2, _MIN_BUCKETS)
+
+
+def kinds_of(values: Floats) -> NDArray[np.int8]:
+    """Return which of NaN (0), +inf (1) and -inf (-1) each value is; none of them is finite."""
+    return np.where(np.isnan(values), 0.0, np.sign(values)).astype(np.int8)
 
 
 def merge_buckets(found: Buckets, *, width: float) -> Sampled:
@@ -141,8 +151,8 @@ def interval_history(points: Points, *, max_results: int) -> Indices:
     if max_results < 4:
         kept = np.unique(np.array([n - 1, 0, np.argmin(low)])[:max_results])
     else:
-        bucket_count = max_results // 4
-        kept = _extremes(low, high, np.arange(bucket_count) * n // bucket_count)
+        parts = max_results // 4
+        kept = _extremes(low, high, np.arange(parts) * n // parts)
     chosen: Indices = order[kept]
     return chosen
 
@@ -157,7 +167,7 @@ def _sample(
     start, end = (-math.inf, math.inf) if x_range is None else x_range
     if not start <= end:
         raise InvalidParameterError(f"The range of x must not end before it starts, got {start} to {end}")
-    bucket_count = max(pixels // 2, _MIN_BUCKETS)
+    most = bucket_count(pixels)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         places = scale(x)
@@ -169,16 +179,16 @@ def _sample(
     is_finite = np.isfinite(y[index])
     finite, nonfinite = index[is_finite], index[~is_finite]
     values = y[finite]
-    kind = np.where(np.isnan(y[nonfinite]), 0.0, np.sign(y[nonfinite])).astype(np.int8)
+    kind = kinds_of(y[nonfinite])
 
     kept, marked, starts, width = finite, np.arange(len(nonfinite)), np.empty(0, np.int64), 0.0
-    if len(index) > 2 * bucket_count:
+    if len(index) > 2 * most:
         low = places[index[0]] if math.isinf(start) else scale(np.array([start]))[0]
         high = places[index[-1]] if math.isinf(end) else scale(np.array([end]))[0]
-        width = _grid_width(float(low), float(high), bucket_count)
+        width = _grid_width(float(low), float(high), most)
         starts = starts_of(np.floor(places[finite] / width))
         kept = finite[_extremes(values, values, starts)]
-        marked = _first_of_each(np.floor(places[nonfinite] / width), kind)
+        marked = first_of_each(np.floor(places[nonfinite] / width), kind)
     has_band = len(kept) < len(finite)
     return Sampled(
         x=x[kept],
@@ -197,14 +207,14 @@ def _sample(
     )
 
 
-def _grid_width(low: float, high: float, bucket_count: int) -> float:
-    """Return the least power of two of which ``low`` to ``high``, ends included, touch at most ``bucket_count``."""
-    share = high / bucket_count - low / bucket_count
+def _grid_width(low: float, high: float, most: int) -> float:
+    """Return the least power of two of which ``low`` to ``high``, ends included, touch at most ``most``."""
+    share = high / most - low / most
     # frexp: share = fraction * 2 ** exponent with fraction in [0.5, 1). A width below the spacing of floats at these x
     # tells no more points apart; the clamp keeps it a positive, finite float.
     spacing = math.frexp(max(abs(low), abs(high)))[1] - 53
     exponent = min(max(math.frexp(share)[1] - 1, spacing, -1074), 1023)
-    while math.floor(high / 2.0**exponent) - math.floor(low / 2.0**exponent) >= bucket_count:
+    while math.floor(high / 2.0**exponent) - math.floor(low / 2.0**exponent) >= most:
         exponent += 1
     return 2.0**exponent
 
@@ -227,7 +237,7 @@ def _extremes(low: Floats, high: Floats, starts: Indices) -> Indices:
     return np.flatnonzero(is_kept)
 
 
-def _first_of_each(ids: Floats, kind: NDArray[np.int8]) -> Indices:
+def first_of_each(ids: Floats, kind: NDArray[np.int8]) -> Indices:
     """Return the ascending indices of the first point of each kind in each run of equal ids."""
     firsts = [np.flatnonzero(kind == which) for which in (-1, 0, 1)]
     return np.sort(np.concatenate([of_kind[starts_of(ids[of_kind])] for of_kind in firsts]))

@@ -3,13 +3,15 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from django.db.models import F
 
 from tracking.core.errors import InvalidParameterError
-from tracking.core.pages import Page, decode_token, encode_token
+from tracking.core.pages import decode_token, encode_token
 from tracking.metrics import codec, pyramid, store
+from tracking.metrics.blocks import FULL
 from tracking.metrics.codec import Points
 from tracking.metrics.curves import Reading, Steps
 from tracking.metrics.downsample import interval_history
@@ -86,8 +88,16 @@ def read_series(
     }
 
 
-def get_history(*, run: Run, key: str, page_token: str = "", max_results: int) -> Page[tuple[int, int, float]]:
-    """Return distinct points as (step, timestamp in ms, value), sorted by timestamp, step, value.
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some points of a series, and the token of the next page (None: there is none)."""
+
+    points: Points
+    next_token: str | None
+
+
+def get_history(*, run: Run, key: str, page_token: str = "", max_results: int) -> HistoryPage:
+    """Return distinct points sorted by timestamp, step, value.
 
     Four queries. The token holds the last point, so that pages stay right while points are added behind it. Costs the
     blocks that the page is in, wherever it starts, and the run's segments.
@@ -96,18 +106,52 @@ def get_history(*, run: Run, key: str, page_token: str = "", max_results: int) -
     ids = key_ids_by_name(experiment_ids=[run.experiment_id], kind=KeyKind.METRIC, names=[key]).get(key, [])
     points, is_last = _history(run.pk, ids, after, max_results)
     page = points.take(slice(None, max_results))
-    rows = list(zip(page.steps.tolist(), page.timestamps_ms.tolist(), page.values.tolist(), strict=True))
     if is_last and len(points) <= max_results:
-        return Page(rows, None)
-    last_step, last_timestamp, last_value = rows[-1]
-    return Page(rows, encode_token((last_timestamp, last_step, repr(last_value))))
+        return HistoryPage(page, None)
+    last = (int(page.timestamps_ms[-1]), int(page.steps[-1]), repr(float(page.values[-1])))
+    return HistoryPage(page, encode_token(last))
 
 
-def read_curves(*, runs: Sequence[Run], key: str, steps: Steps, width: float) -> dict[str, Points | Buckets]:
+def first_points(*, runs: Sequence[Run], key: str, limit: int) -> list[tuple[str, Points]]:
+    """Return the first ``limit`` points of all runs by run uid, run after run, each sorted as its history.
+
+    Costs ``limit``, not what the runs have: they are read in parts that received about so many points, three queries
+    each.
+    """
+    names = key_ids_by_name(experiment_ids={run.experiment_id for run in runs}, kind=KeyKind.METRIC, names=[key])
+    by_run = series_by_run(run_ids=[run.pk for run in runs], keys=[key])
+    left = [(run, by_run[run.pk][0].received) for run in runs if run.pk in by_run]
+    answer: list[tuple[str, Points]] = []
+    while left and limit > 0:
+        (first, received), *left = left
+        part = [first]
+        while left and received + left[0][1] <= limit:
+            (run, more), *left = left
+            part.append(run)
+            received += more
+        found = _first_of(part, names.get(key, []), limit)
+        for run in part:
+            points = found[run.pk].take(slice(None, limit))
+            answer.append((run.uid, points))
+            limit -= len(points)
+    return answer
+
+
+def _first_of(runs: Sequence[Run], key_ids: Sequence[int], least: int) -> dict[int, Points]:
+    """Return the first points of one metric of these runs by run, at least so many of one alone, or all there are."""
+    if len(runs) == 1:
+        return {runs[0].pk: _history(runs[0].pk, key_ids, None, least)[0]}
+    found = store.read(run_ids=[run.pk for run in runs], key_ids=key_ids)
+    return {run_id: codec.distinct_sorted(points) for (run_id, _), points in found.items()}
+
+
+def read_curves(
+    *, runs: Sequence[Run], key: str, steps: Steps, width: float, few: int = FULL
+) -> dict[str, Points | Buckets]:
     """Return a metric of several runs in a range of steps for a chart, by run uid.
 
     A long series comes as buckets of the widest level of ``pyramid`` that ``width`` takes; where there is none, and of
-    a series with at most ``FULL`` points there, all points come, by step, timestamp, value. Runs without any are
+    a series with at most ``few`` points there, all points come, by step, timestamp, value. Runs without any are
     absent. Five queries. Costs summaries of a tenth (level 6) to a thousandth of the points' size, the blocks at the
     ends of the range, and the segments of the runs.
     """
@@ -117,7 +161,9 @@ def read_curves(*, runs: Sequence[Run], key: str, steps: Steps, width: float) ->
     waiting = store.read_segments(run_ids=list(uid_by_id), key_ids=names.get(key, []))
     heads = store.block_heads(run_ids=list(uid_by_id), key_ids=names.get(key, []))
     readings = {
-        series: Reading.of(Points.concat(waiting.get(series, [])), heads.get(series, []), steps=steps, level=level)
+        series: Reading.of(
+            Points.concat(waiting.get(series, [])), heads.get(series, []), steps=steps, level=level, few=few
+        )
         for series in {**heads, **waiting}
     }
     unpacked = [pk for reading in readings.values() for pk in reading.unpacked]
@@ -125,7 +171,7 @@ def read_curves(*, runs: Sequence[Run], key: str, steps: Steps, width: float) ->
     points = store.read_blocks(unpacked)
     buckets = store.read_summaries(summarised, level=level) if level is not None else {}
     if len(points) < len(unpacked) or len(buckets) < len(summarised):  # compacted meanwhile
-        return read_curves(runs=runs, key=key, steps=steps, width=width)
+        return read_curves(runs=runs, key=key, steps=steps, width=width, few=few)
     return {uid_by_id[run_id]: reading.join(points, buckets) for (run_id, _), reading in readings.items()}
 
 

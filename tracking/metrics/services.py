@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from django.db import transaction
 
+from tracking.core.commits import one_change
 from tracking.core.errors import InvalidParameterError
 from tracking.core.queue import enqueue
 from tracking.metrics import codec, store
@@ -33,7 +33,7 @@ MAX_SWEPT_RUNS = 1_000
 _appended_by_run: dict[int, int] = {}
 
 
-@transaction.atomic
+@one_change
 def log_batch(*, run: RunIdentity, metrics: Sequence[Metric], params: Sequence[Pair], tags: Sequence[Pair]) -> None:
     """Log metrics, params and tags of an active run, all or nothing. Sixteen statements at most, whatever the sizes.
 
@@ -46,7 +46,7 @@ def log_batch(*, run: RunIdentity, metrics: Sequence[Metric], params: Sequence[P
     _log_metrics(run, metrics, is_batch=True)
 
 
-@transaction.atomic
+@one_change
 def log_metric(*, run: RunIdentity, metric: Metric) -> None:
     """Log one point of an active run. Three statements, for a metric that it has already.
 
@@ -124,12 +124,10 @@ def _segment_of(series: Mapping[int, Points]) -> bytes | None:
 def _log_metrics(run: RunIdentity, metrics: Sequence[Metric], *, is_batch: bool) -> None:
     if not metrics:
         return
-    points = Points(
-        steps=np.array([metric.step for metric in metrics], dtype=np.int64),
-        timestamps_ms=np.array([metric.timestamp_ms for metric in metrics], dtype=np.int64),
-        values=np.array([metric.value for metric in metrics], dtype=np.float64),
-    )
-    if points.timestamps_ms.min() < 0 or points.steps.min() < -MAX_INT64:
+    steps = [metric.step for metric in metrics]
+    timestamps_ms = [metric.timestamp_ms for metric in metrics]
+    values = [metric.value for metric in metrics]
+    if min(timestamps_ms) < 0 or min(steps) < -MAX_INT64:
         _refuse_numbers(metrics, is_batch=is_batch)
     names = [metric.key for metric in metrics]
     first_place_by_name = dict(zip(reversed(names), reversed(range(len(names))), strict=True))
@@ -137,7 +135,11 @@ def _log_metrics(run: RunIdentity, metrics: Sequence[Metric], *, is_batch: bool)
         check_key(name, field=f"metrics[{place}].name" if is_batch else "name")
     keys = intern_keys(experiment_id=run.experiment_id, kind=KeyKind.METRIC, names=list(first_place_by_name))
     key_ids = [keys[name] for name in names]
-    store.append(run_id=run.pk, payload=codec.encode_segment(key_ids, points), changes=_changes(key_ids, points))
+    store.append(
+        run_id=run.pk,
+        payload=codec.encode_rows(key_ids, steps, timestamps_ms, values),
+        changes=_changes(key_ids, steps, timestamps_ms, values),
+    )
     _count_segment(run.pk)
 
 
@@ -162,11 +164,12 @@ def _relieve(run_id: int) -> None:
         enqueue("metrics.compact", run_id=run_id)
 
 
-def _changes(key_ids: Sequence[int], points: Points) -> list[store.SeriesChange]:
+def _changes(
+    key_ids: Sequence[int], steps: Sequence[int], timestamps_ms: Sequence[int], values: Sequence[float]
+) -> list[store.SeriesChange]:
     """Summarise a request by series. A plain loop beats numpy on the few points that a key has in one request."""
     found: dict[int, store.SeriesChange] = {}
-    columns = (points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist())
-    for key_id, step, timestamp_ms, value in zip(key_ids, *columns, strict=True):
+    for key_id, step, timestamp_ms, value in zip(key_ids, steps, timestamps_ms, values, strict=True):
         real = None if value != value else value  # NaN
         is_finite = value - value == 0.0
         change = found.get(key_id)
@@ -175,20 +178,23 @@ def _changes(key_ids: Sequence[int], points: Points) -> list[store.SeriesChange]
                 key_id, step, timestamp_ms, real, real, real, step, step, 1, value if is_finite else 0.0, int(is_finite)
             )
             continue
-        if (step, timestamp_ms, real or 0.0) > (
+        if step >= change.latest_step and (step, timestamp_ms, real or 0.0) > (
             change.latest_step,
             change.latest_timestamp_ms,
             change.latest_value or 0.0,
         ):
             change.latest_step, change.latest_timestamp_ms, change.latest_value = step, timestamp_ms, real
-        if real is not None and (change.min_value is None or real < change.min_value):
-            change.min_value = real
-        if real is not None and (change.max_value is None or real > change.max_value):
-            change.max_value = real
-        if step < change.first_step:
-            change.first_step = step
-        elif step > change.last_step:
+        if real is not None:
+            if change.min_value is None or change.max_value is None:
+                change.min_value = change.max_value = real
+            elif real < change.min_value:
+                change.min_value = real
+            elif real > change.max_value:
+                change.max_value = real
+        if step > change.last_step:
             change.last_step = step
+        elif step < change.first_step:
+            change.first_step = step
         change.received += 1
         if is_finite:
             change.finite_sum += value

@@ -13,7 +13,7 @@ ENDED = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0030_deletion'),
+        ('tracking', '0021_sessions_and_devices'),
     ]
 
     operations = [

@@ -17,8 +17,11 @@ from tracking.runs import filters
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_ALIAS,
+    MAX_RUN_TAG_VALUE,
     PARENT_RUN_TAG,
+    RUN_NAME_TAG,
     DatasetLogged,
+    ExperimentRef,
     ExperimentRow,
     ExperimentSummary,
     KeyKind,
@@ -34,6 +37,7 @@ from tracking.search.parser import parse_filter, parse_order_by
 from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
+_experiment_refs: Memory[tuple[int, str], ExperimentRef] = Memory(size=10_000)
 HEAD_FIELDS = tuple("id" if name == "pk" else name for name in RunHead.__struct_fields__)
 _names: Memory[int, str] = Memory(size=100_000)
 _by_key = attrgetter("key")
@@ -58,6 +62,23 @@ def get_experiment(*, workspace: Workspace, experiment_id: str) -> Experiment:
         found = mine.filter(pk=int(experiment_id)).first() if int(experiment_id) <= MAX_ID else None
     if found is None:
         raise NotFoundError(f"No Experiment with id={experiment_id} exists")
+    found.workspace = workspace
+    return found
+
+
+def get_experiment_ref(*, workspace: Workspace, experiment_id: str) -> ExperimentRef:
+    """Return what never changes of the experiment with this id, deleted or not. No query for one asked for lately.
+
+    Whoever changes something in it has to find out whether it is still there and active
+    (``services.hold_active_experiment``).
+
+    :raises InvalidParameterError, NotFoundError: as ``get_experiment``.
+    """
+    found = _experiment_refs.get((workspace.pk, experiment_id))
+    if found is None:
+        experiment = get_experiment(workspace=workspace, experiment_id=experiment_id)
+        found = ExperimentRef(experiment.pk, experiment.workspace_id)
+        _experiment_refs.put((workspace.pk, experiment_id), found)
     return found
 
 
@@ -139,9 +160,16 @@ def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:
     return Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains).count()
 
 
-def count_experiments_by_workspace(*, workspaces: Iterable[Workspace]) -> dict[int, int]:
+def count_experiments_by_workspace(*, workspaces: Iterable[Workspace] | Iterable[int]) -> dict[int, int]:
     """Count the active experiments of each workspace by its number; those without any are absent. One query."""
     found = Experiment.objects.filter(workspace__in=list(workspaces), deleted_at=None)
+    return dict(found.values_list("workspace_id").annotate(Count("pk")))
+
+
+def count_runs_by_workspace(*, workspaces: Iterable[int]) -> dict[int, int]:
+    """Count the runs of each workspace by its number, deleted ones that can be restored included. One query, along an
+    index."""
+    found = Run.objects.filter(workspace__in=list(workspaces))
     return dict(found.values_list("workspace_id").annotate(Count("pk")))
 
 
@@ -169,6 +197,12 @@ def get_run_ref(*, workspace: Workspace, uid: str) -> RunRef:
         found = RunRef(run.pk, run.uid, run.experiment_id)
         _refs.put((workspace.pk, uid), found)
     return found
+
+
+def remember_run(run: Run) -> None:
+    """Spare ``get_run_ref`` its query for a run that was just made, if the caller's transaction is committed."""
+    ref = RunRef(run.pk, run.uid, run.experiment_id)
+    transaction.on_commit(lambda: _refs.put((run.workspace_id, run.uid), ref), robust=True)
 
 
 def find_runs(*, workspace: Workspace, uids: Sequence[str]) -> list[Run]:
@@ -203,6 +237,12 @@ def run_rows(runs: Sequence[Run | RunHead]) -> list[RunRow]:
         )
         for run in runs
     ]
+
+
+def new_run_tags(run: Run, *, tags: Sequence[Pair]) -> list[Pair]:
+    """Return the tags, by key, of a run that ``services.create_run`` has just made with these. No query."""
+    stored = [Pair(tag.key, tag.value[:MAX_RUN_TAG_VALUE]) for tag in tags if tag.key != RUN_NAME_TAG]
+    return sorted([*stored, Pair(RUN_NAME_TAG, run.name)], key=_by_key)
 
 
 def params_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Pair]]:
@@ -397,3 +437,11 @@ def key_ids_by_name(*, experiment_ids: Iterable[int], kind: KeyKind, names: Sequ
     for name, pk in rows:
         found[name].append(pk)
     return found
+
+
+def values_by_uid(*, runs: Sequence[Run], kind: KeyKind, key: str) -> dict[str, str]:
+    """Return a param or tag of those of the runs that have it, by run uid. One query."""
+    model = Param if kind is KeyKind.PARAM else RunTag
+    uids = {run.pk: run.uid for run in runs}
+    rows = model.objects.filter(run__in=list(uids), key__kind=kind, key__name=key).values_list("run_id", "value")
+    return {uids[run_id]: value for run_id, value in rows}

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from tracking.audit.services import record
+from tracking.core.commits import one_change
 from tracking.core.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -18,8 +19,9 @@ from tracking.core.errors import (
 from tracking.core.ids import new_run_name, new_run_uid
 from tracking.core.memory import Memory
 from tracking.identity.models import User
-from tracking.runs import store
+from tracking.runs import queries, store
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Run, RunTag
+from tracking.runs.quotas import check_run_quota
 from tracking.runs.rules import check_distinct, check_key, check_length, missing
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_NAME,
@@ -30,6 +32,7 @@ from tracking.runs.types import (
     MAX_RUN_TAG_VALUE,
     RUN_NAME_TAG,
     DatasetLogged,
+    ExperimentIdentity,
     Hold,
     KeyKind,
     Pair,
@@ -157,13 +160,17 @@ def delete_experiment_tag(*, experiment: Experiment, key: str, now: datetime) ->
 # ---- runs ----------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
-def create_run(*, experiment: Experiment, name: str, user_name: str, started_at: datetime, tags: Sequence[Pair]) -> Run:
+@one_change
+def create_run(
+    *, experiment: ExperimentIdentity, name: str, user_name: str, started_at: datetime, tags: Sequence[Pair]
+) -> Run:
     """Start a run. Its name and the tag mlflow.runName mirror each other; without either the server invents one.
 
     :raises InvalidParameterError: if both are given and differ.
+    :raises QuotaExceededError: if the workspace may not hold more.
     """
     hold_active_experiment(experiment)
+    check_run_quota(workspace_id=experiment.workspace_id)
     check_distinct(tags, field="tag")
     tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
     if name and tagged and name != tagged:
@@ -177,26 +184,29 @@ def create_run(*, experiment: Experiment, name: str, user_name: str, started_at:
     run = Run.objects.create(
         uid=new_run_uid(),
         workspace_id=experiment.workspace_id,
-        experiment=experiment,
+        experiment_id=experiment.pk,
         name=name,
         user_name=user_name,
         status=RunStatus.RUNNING,
         started_at=started_at,
     )
     _write_tags(run, [*(tag for tag in tags if tag.key != RUN_NAME_TAG), Pair(RUN_NAME_TAG, name)])
+    queries.remember_run(run)
     return run
 
 
-@transaction.atomic
+@one_change
 def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None, name: str) -> None:
-    """Change what is given of an active run: status, end, name (empty: unchanged)."""
+    """Change what is given of an active run, in the row and in ``run``: status, end, name (empty: unchanged)."""
     _hold_active(run)
     check_length(name, field="run_name", most=MAX_RUN_NAME)
-    run.status = status or run.status
-    run.ended_at = ended_at or run.ended_at
-    run.name = name or run.name
-    run.save(update_fields=["status", "ended_at", "name"])
-    store.forget_documents([run.pk])  # after the run's own row, as all do who lock both
+    given = {"status": status, "ended_at": ended_at, "name": name}
+    changed = {field: value for field, value in given.items() if value}
+    for field, value in changed.items():
+        setattr(run, field, value)
+    if changed:
+        Run.objects.filter(pk=run.pk).update(**changed)
+        store.forget_documents([run.pk])  # after the run's own row, as all do who lock both
     if name:
         _write_tags(run, [Pair(RUN_NAME_TAG, name)])
 
@@ -275,7 +285,7 @@ def hold_experiment(experiment_id: int) -> Hold:
     return hold
 
 
-def hold_active_experiment(experiment: Experiment) -> None:
+def hold_active_experiment(experiment: ExperimentIdentity) -> None:
     """Make sure that an experiment is active and that no removal of it begins before the transaction ends. One query.
 
     :raises InvalidParameterError: with MLflow's words, if it is deleted.
@@ -305,7 +315,8 @@ def intern_keys(*, experiment_id: int, kind: KeyKind, names: Sequence[str]) -> d
 
     No query for names that were asked for lately, one where some were not, three where some are new.
     """
-    known = {name: pk for name in names if (pk := _keys.get((experiment_id, kind, name))) is not None}
+    remembered = _keys.get_all((experiment_id, kind, name) for name in names)
+    known = {name: pk for (_, _, name), pk in remembered.items()}
     asked = [name for name in dict.fromkeys(names) if name not in known]
     if not asked:
         return known
@@ -325,7 +336,7 @@ def intern_keys(*, experiment_id: int, kind: KeyKind, names: Sequence[str]) -> d
     return known | found
 
 
-@transaction.atomic
+@one_change
 def log_params(*, run: RunIdentity, params: Sequence[Pair]) -> None:
     """Log params of an active run; the same value again changes nothing, a longer one is cut. Six queries at most.
 
@@ -356,7 +367,7 @@ def store_params(*, run: RunIdentity, params: Sequence[Pair]) -> None:
             )
 
 
-@transaction.atomic
+@one_change
 def set_tags(*, run: RunIdentity, tags: Sequence[Pair]) -> None:
     """Set tags of an active run; the last of two equal keys wins, a longer value is cut. Six queries at most."""
     hold_active_run(run)

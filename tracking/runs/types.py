@@ -106,6 +106,23 @@ class Hold:
     has_ended: bool
 
 
+class ExperimentIdentity(Protocol):
+    """What changes inside an experiment need of it; its row has it, and ``ExperimentRef``."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def workspace_id(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRef:
+    """An ``ExperimentIdentity``, remembered."""
+
+    pk: int
+    workspace_id: int
+
+
 class Pair(msgspec.Struct, frozen=True, gc=False):  # tens of thousands a page
     """A key and its value: of a param or a tag."""
 

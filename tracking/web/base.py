@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 
 from tracking.core.errors import NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
@@ -37,6 +38,8 @@ def workspace_page(
         def page(request: HttpRequest, workspace: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
             try:
                 found = access.require(credential=credential_of(request), workspace=workspace, need=need)
+                if found.name != workspace and request.method in ("GET", "HEAD"):
+                    return redirect(_with_name(request, workspace, found.name))
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None
@@ -47,3 +50,17 @@ def workspace_page(
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
 
     return decorate
+
+
+def _with_name(request: HttpRequest, former: str, name: str) -> str:
+    """Return the address of the same page under the workspace's present name."""
+    return request.get_full_path().replace(f"/w/{former}", f"/w/{name}", 1)
+
+
+def may(request: HttpRequest, workspace: "Workspace", need: Permission) -> bool:
+    """Tell whether the reader may do more than look at a workspace. No query: it was asked a moment ago."""
+    try:
+        access.require(credential=credential_of(request), workspace=workspace.name, need=need)
+    except PermissionDeniedError:
+        return False
+    return True

@@ -19,7 +19,8 @@ from tracking.runs.types import Pair, RunRow
 from tracking.web.base import workspace_page
 from tracking.web.charts import MAX_RUNS, ChartedRun, chart_grid, charted_runs, metric_names
 from tracking.web.formats import StatusShown, status_shown, time_element
-from tracking.web.run_table import Cell, SeriesByRun, link_with, metric_cell, shown_duration, text_cell
+from tracking.web.links import link_with
+from tracking.web.run_table import Cell, SeriesByRun, metric_cell, shown_duration, text_cell
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:

@@ -108,6 +108,11 @@ class StatusShown:
     icon: str
     label: str
 
+    @property
+    def value(self) -> str:
+        """The state as a filter writes it."""
+        return self.slug.upper()
+
 
 def status_shown(status: RunStatus) -> StatusShown:
     """Return the icon and the word of a state."""

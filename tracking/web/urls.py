@@ -2,7 +2,23 @@
 
 from django.urls import path
 
-from tracking.web import account, artifacts, charts, compare, experiments, home, language, runs, sign_in, workspaces
+from tracking.web import (
+    account,
+    artifacts,
+    bulk,
+    charts,
+    compare,
+    directions,
+    experiments,
+    exports,
+    home,
+    language,
+    runs,
+    saved_views,
+    sign_in,
+    suggest,
+    workspaces,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -17,6 +33,13 @@ urlpatterns = [
     path("w/<str:workspace>/", workspaces.workspace_detail, name="workspace_detail"),
     path("w/<str:workspace>/experiments", experiments.experiment_list, name="experiment_list"),
     path("w/<str:workspace>/experiments/<int:experiment_id>", experiments.experiment_detail, name="experiment_detail"),
+    path("w/<str:workspace>/experiments/<int:experiment_id>/runs.csv", exports.runs_csv, name="runs_csv"),
+    path("w/<str:workspace>/experiments/<int:experiment_id>/runs.json", exports.runs_json, name="runs_json"),
+    path("w/<str:workspace>/experiments/<int:experiment_id>/runs", bulk.change_runs, name="change_runs"),
+    path("w/<str:workspace>/experiments/<int:experiment_id>/suggest", suggest.suggest, name="suggest"),
+    path("w/<str:workspace>/experiments/<int:experiment_id>/direction", directions.direction, name="direction"),
+    path("w/<str:workspace>/experiments/<int:experiment_id>/views", saved_views.save_view, name="save_view"),
+    path("w/<str:workspace>/views/<int:view_id>/delete", saved_views.delete_view, name="delete_view"),
     path("w/<str:workspace>/runs/<str:uid>", runs.run_detail, name="run_detail"),
     path("w/<str:workspace>/runs/<str:uid>/artifacts", artifacts.artifact_tree, name="artifact_tree"),
     path("w/<str:workspace>/runs/<str:uid>/preview", artifacts.artifact_preview, name="artifact_preview"),

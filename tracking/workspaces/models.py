@@ -2,13 +2,15 @@
 
 from django.db import models
 
-from tracking.workspaces.types import Role
+from tracking.workspaces.types import LockLevel, Role
 
 
 class ResourceGroup(models.Model):
     """A named container of everything that is created, paid for and deleted together."""
 
     name = models.CharField(max_length=90, unique=True)
+    description = models.CharField(max_length=1000, blank=True)
+    tags = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
@@ -17,16 +19,73 @@ class ResourceGroup(models.Model):
 
 
 class Workspace(models.Model):
-    """A tenant inside one resource group; its address is ``/w/<name>``."""
+    """A tenant inside one resource group; its address is ``/w/<name>``. A quota of None: what the settings say."""
 
     group = models.ForeignKey(ResourceGroup, on_delete=models.PROTECT, related_name="workspaces")
     name = models.CharField(max_length=63, unique=True)
     description = models.CharField(max_length=1000, blank=True)
+    tags = models.JSONField(default=dict)
     created_at = models.DateTimeField()
+    quota_bytes = models.BigIntegerField(null=True)
+    quota_runs = models.BigIntegerField(null=True)
     deletion_uid = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "workspace"
+        constraints = [
+            models.CheckConstraint(
+                name="quotas_of_a_workspace_are_positive",
+                condition=(models.Q(quota_bytes__isnull=True) | models.Q(quota_bytes__gt=0))
+                & (models.Q(quota_runs__isnull=True) | models.Q(quota_runs__gt=0)),
+            ),
+        ]
+
+
+class WorkspaceUsage(models.Model):
+    """What a workspace's artifacts take: counted at each upload and deletion, measured anew now and then.
+
+    A table of its own, so that uploads do not hold the row that everything else of a workspace points at.
+    """
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, primary_key=True, related_name="usage")
+    artifact_bytes = models.BigIntegerField(default=0)
+    measured_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "workspace_usage"
+
+
+class FormerName(models.Model):
+    """A name that a workspace had: tracking URIs with it still lead there."""
+
+    name = models.CharField(max_length=63, unique=True)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="former_names")
+
+    class Meta:
+        db_table = "workspace_former_name"
+
+
+class Lock(models.Model):
+    """A lock on a resource group, which its workspaces inherit, or on a workspace."""
+
+    level = models.CharField(max_length=12, choices=[(one.value, one.value) for one in LockLevel])
+    name = models.CharField(max_length=63)
+    note = models.CharField(max_length=500, blank=True)
+    group = models.ForeignKey(ResourceGroup, on_delete=models.CASCADE, null=True, related_name="+")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, null=True, related_name="+")
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "resource_lock"
+        constraints = [
+            models.UniqueConstraint(name="lock_name_is_unique_on_a_group", fields=["group", "name"]),
+            models.UniqueConstraint(name="lock_name_is_unique_on_a_workspace", fields=["workspace", "name"]),
+            models.CheckConstraint(
+                name="a_lock_stands_on_one_thing",
+                condition=models.Q(group__isnull=True) ^ models.Q(workspace__isnull=True),
+            ),
+        ]
 
 
 class RoleAssignment(models.Model):

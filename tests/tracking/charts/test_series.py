@@ -1,17 +1,19 @@
 import base64
 import math
+import struct
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tracking.charts.series import (
+    MOST_WITH_BAND,
     Column,
     Curve,
     Smoother,
     Smoothing,
-    State,
     Trace,
     View,
     XAxis,
@@ -58,8 +60,7 @@ def traces(curves: Sequence[Curve], how: View) -> list[Trace]:
 
 
 def floats(column: Column) -> list[float]:
-    assert column.dtype == "f8"
-    found: list[float] = np.frombuffer(base64.b64decode(column.bdata), "<f8").tolist()
+    found: list[float] = np.frombuffer(base64.b64decode(column.bdata), column.dtype).astype(np.float64).tolist()
     return found
 
 
@@ -158,6 +159,49 @@ class TestChartTraces:
 
         assert floats(trace.x)[:3] == [1.0, 2.0, 3.0]
 
+    def test_stand_where_another_metric_was_at_their_step_or_before(self) -> None:
+        x_points = Points(np.array([1, 3, 3]), np.array([9, 2, 7]), np.array([10.0, 5.0, 30.0]))
+        one = replace(curve("a", [0.0, 1.0, 2.0, 3.0, 4.0]), x_points=x_points)
+
+        (trace,) = traces([one], view(XAxis.METRIC))
+
+        assert floats(trace.x) == [10.0, 10.0, 30.0, 30.0]  # of two values at step 3, the later one
+        assert floats(trace.y) == [1.0, 2.0, 3.0, 4.0]
+
+    def test_of_many_runs_come_without_raw_curves_and_bands(self) -> None:
+        many = [curve(str(i), np.arange(1_000.0)) for i in range(MOST_WITH_BAND + 1)]
+
+        for trace in traces(many, view(smooth=Smoothing(Smoother.EMA, 0.5))):
+            assert trace.raw is None
+            assert trace.band is None
+
+
+class TestColumn:
+    @pytest.mark.parametrize(
+        ("values", "dtype"),
+        [
+            ([0.0, 127.0, -128.0], "i1"),
+            ([300.0], "i2"),
+            ([1e6], "i4"),
+            ([0.5, 2.0**100], "f4"),
+            ([-0.0], "f4"),
+            ([0.1], "f8"),
+            ([3e9 + 1], "f8"),
+            ([math.nan, math.inf], "f4"),
+            ([], "i1"),
+        ],
+    )
+    def test_packs_exactly_in_the_narrowest_type(self, values: list[float], dtype: str) -> None:
+        column = Column.of(np.array(values, np.float64))
+
+        assert column.dtype == dtype
+        assert struct.pack(f"{len(values)}d", *floats(column)) == struct.pack(f"{len(values)}d", *values)
+
+
+class TestView:
+    def test_of_many_runs_has_fewer_pixels_for_each(self) -> None:
+        assert [view(pixels=800).among(runs).pixels for runs in (1, 16, 100, 1000)] == [800, 800, 128, 32]
+
 
 class TestSharedRange:
     def test_holds_all_curves(self) -> None:
@@ -176,28 +220,6 @@ class TestSharedRange:
 
     def test_holds_a_single_x(self) -> None:
         assert widen((4.0, 4.0)) == (4.0, 4.0)
-
-
-class TestState:
-    def test_survives_its_text(self) -> None:
-        state = State.of((0.0, 8.0), [3, 0, 2**32 + 5])
-
-        assert State.from_text(state.to_text(), runs=3) == state
-
-    def test_names_the_runs_that_received_points(self) -> None:
-        before, after = State.of((0.0, 8.0), [3, 4, 5]), State.of((0.0, 8.0), [3, 9, 5])
-
-        assert after.changed_places(before) == [1]
-
-    def test_names_all_runs_when_the_grid_is_another(self) -> None:
-        before, after = State.of((0.0, 8.0), [3, 4]), State.of((0.0, 16.0), [3, 4])
-
-        assert after.changed_places(before) == [0, 1]
-
-    @pytest.mark.parametrize("text", ["!", "AAAA", "AAAAAAAAAAA", "é"])
-    def test_refuses_what_is_not_its_text(self, text: str) -> None:
-        with pytest.raises(InvalidParameterError, match="since"):
-            State.from_text(text, runs=3)
 
 
 class TestParseSmoothing:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
-from tests.tracking.metrics.points import ROW, Row, curve, distinct, kept, points_of
+from tests.tracking.metrics.points import ROW, Row, curve, distinct, kept, points_of, rows_of
 from tracking.core.clock import from_ms
 from tracking.metrics import queries, services, store
+from tracking.metrics.blocks import FULL
 from tracking.metrics.codec import Points, latest
 from tracking.metrics.downsample import buckets, grid_width, merge_buckets
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
@@ -67,8 +68,10 @@ def history(run: Run, key: str, *, page: int) -> list[Row]:
     token: str | None = ""
     while token is not None:
         found = queries.get_history(run=run, key=key, page_token=token, max_results=page)
-        assert len(found.rows) <= page
-        rows, token = rows + found.rows, found.next_token
+        assert len(found.points) <= page
+        columns = (found.points.steps, found.points.timestamps_ms, found.points.values)
+        rows += zip(*(column.tolist() for column in columns), strict=True)
+        token = found.next_token
     return rows
 
 
@@ -172,6 +175,38 @@ class TestSweep:
 
         assert MetricSegment.objects.filter(run=busy).count() == 0
         assert MetricSegment.objects.filter(run=idle).count() == 3
+
+
+class TestFirstPoints:
+    @pytest.mark.parametrize("limit", [1, 7, 30, 31, 1_000])
+    def test_are_those_of_the_first_runs(self, new_run: Callable[[], Run], limit: int) -> None:
+        runs = [new_run() for _ in range(6)]
+        for run, count in zip(runs, (10, 0, 20, 30, 5, 1), strict=True):
+            log_points(run, "loss", curve(count), size=4)
+            log_points(run, "loss", curve(count), size=4)  # sent again
+        compact(runs[3])
+
+        found = queries.first_points(runs=runs, key="loss", limit=limit)
+
+        rows = [(uid, *row) for uid, points in found for row in rows_of(points)]
+        everything = queries.read_series(runs=runs, keys=["loss"])
+        expected = [
+            (run.uid, *row)
+            for run in runs
+            if (run.uid, "loss") in everything
+            for row in rows_of(everything[run.uid, "loss"])
+        ]
+        assert rows == expected[:limit]
+
+    def test_cost_the_limit_not_the_series(self, run: Run) -> None:
+        log_points(run, "loss", curve(3 * FULL))
+        compact(run)
+        first = MetricBlock.objects.order_by("first_step")[0]
+        MetricBlock.objects.exclude(pk=first.pk).update(payload=b"unreadable")
+
+        ((_, points),) = queries.first_points(runs=[run], key="loss", limit=1_000)
+
+        assert points.steps.tolist() == list(range(1_000))
 
 
 class TestReadCurves:

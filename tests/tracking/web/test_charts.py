@@ -4,12 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
-from tests.tracking.web.filling import add_experiment, add_run, log
+from tests.tracking.metrics.points import curve
+from tests.tracking.web.filling import add_experiment, add_run, fill, log
 from tracking.runs.models import Experiment, Run
 from tracking.runs.queries import run_rows
 from tracking.runs.types import RunStatus
@@ -37,7 +40,7 @@ def answer_of(client: Client, **query: str | list[str]) -> dict[str, Any]:
 
 
 def floats(column: dict[str, str]) -> list[float]:
-    found: list[float] = np.frombuffer(base64.b64decode(column["bdata"]), "<f8").tolist()
+    found: list[float] = np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).tolist()
     return found
 
 
@@ -83,6 +86,74 @@ class TestSeries:
 
         assert floats(answer["traces"][0]["x"]) == [0.0, 1.0, 2.0]
 
+    def test_draws_a_metric_over_another(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one", metrics={"loss": [5.0, 4.0, 3.0, 2.0]})
+        log(run, {"epoch": [0.5]}, first_step=1)
+        log(run, {"epoch": [2.0]}, first_step=3)
+
+        answer = answer_of(bob, run=run.uid, metric="loss", x="metric:epoch")
+
+        (trace,) = answer["traces"]
+        assert (floats(trace["x"]), floats(trace["y"])) == ([0.5, 0.5, 2.0], [4.0, 3.0, 2.0])
+
+    def test_notices_new_points_of_the_metric_that_x_counts(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one", metrics={"loss": [5.0, 4.0], "epoch": [0.0]})
+        states = answer_of(bob, run=run.uid, metric="loss", x="metric:epoch")["states"]
+        log(run, {"epoch": [1.0]}, first_step=1)
+
+        again = answer_of(bob, run=run.uid, metric="loss", x="metric:epoch", since=states["loss"])
+
+        assert floats(again["traces"][0]["x"]) == [0.0, 1.0]
+
+    def test_answers_one_line_a_group(self, bob: Client, experiment: Experiment) -> None:
+        runs = [
+            add_run(experiment, f"run {i}", metrics={"loss": [float(i), i + 1.0]}, params={"lr": lr})
+            for i, lr in enumerate(["0.1", "0.01", "0.1"])
+        ]
+
+        answer = answer_of(bob, run=[run.uid for run in runs], metric="loss", group="params.lr", spread="minmax")
+
+        assert answer["traces"] == []
+        assert [(one["group"], floats(one["y"]), floats(one["hi"])) for one in answer["groups"]] == [
+            ("0.01", [1.0, 2.0], [1.0, 2.0]),
+            ("0.1", [1.0, 2.0], [2.0, 3.0]),
+        ]
+
+    def test_answers_only_the_group_that_changed(self, bob: Client, experiment: Experiment) -> None:
+        runs = [
+            add_run(experiment, f"run {i}", metrics={"loss": [1.0] * 9 + [2.0] * i}, tags={"seed": str(i)})
+            for i in range(2)
+        ]
+        query: dict[str, str | list[str]] = {
+            "run": [run.uid for run in runs],
+            "metric": "loss",
+            "group": "tags.seed",
+        }
+        states = answer_of(bob, **query)["states"]
+        log(runs[0], {"loss": [7.0]}, first_step=9)
+
+        again = answer_of(bob, **query, since=states["loss"])
+
+        assert [one["group"] for one in again["groups"]] == ["0"]
+
+    def test_takes_questions_that_are_too_long_for_an_address(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one", metrics={"loss": [1.0]})
+        uids = [run.uid, *(f"{i:032x}" for i in range(999))]
+
+        response = bob.post(URL, {"run": ",".join(uids), "metric": "loss"})
+
+        assert response.status_code == 200
+        assert [trace["run"] for trace in response.json()["traces"]] == [run.uid]
+
+    def test_starts_a_logarithmic_axis_with_the_data(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one", metrics={"loss": [1.0, 2.0, 3.0]})
+
+        for group in ("", "all"):
+            answer = answer_of(bob, run=run.uid, metric="loss", log_x="1", group=group, **{"from": "-5", "to": "9"})
+
+            (line,) = answer["traces"] or answer["groups"]
+            assert floats(line["x"]) == [1.0, 2.0]
+
     def test_names_the_runs_that_go_on(self, bob: Client, experiment: Experiment) -> None:
         live = add_run(experiment, "live", metrics={"loss": [1.0]}, status=RunStatus.RUNNING)
         done = add_run(experiment, "done", metrics={"loss": [1.0]})
@@ -99,7 +170,12 @@ class TestSeries:
         ("query", "named"),
         [
             ({"metric": "loss"}, "run"),
-            ({"run": ",".join(str(i) for i in range(101)), "metric": "loss"}, "run"),
+            ({"run": ",".join(str(i) for i in range(1001)), "metric": "loss"}, "run"),
+            ({"run": ",".join(str(i) for i in range(1000)), "metric": ["a", "b", "c", "d", "e", "f"]}, "metric"),
+            ({"run": "a", "metric": "loss", "x": "metric:"}, "x"),
+            ({"run": "a", "metric": "loss", "group": "lr"}, "group"),
+            ({"run": "a", "metric": "loss", "group": "all", "average": "mode"}, "average"),
+            ({"run": "a", "metric": "loss", "group": "all", "spread": "wide"}, "spread"),
             ({"run": "a"}, "metric"),
             ({"run": "a", "metric": [str(i) for i in range(51)]}, "metric"),
             ({"run": "a", "metric": "loss", "x": "epoch"}, "x"),
@@ -138,6 +214,33 @@ class TestSeries:
             answer = answer_of(bob, run=",".join(run.uid for run in runs), metric=list(metrics))
 
         assert len(answer["traces"]) == 60
+
+
+class TestSeriesOfManyPoints:
+    def test_weigh_little_whatever_their_number(
+        self, bob: Client, experiment: Experiment, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        sizes = []
+        for count in (40_000, 400_000):
+            run = add_run(experiment, f"{count} points")
+            fill(run, "loss", curve(count))
+            with django_assert_max_num_queries(12), CaptureQueriesContext(connection) as read:
+                response = bob.get(URL, {"run": run.uid, "metric": "loss"})
+            assert '"payload"' not in "".join(query["sql"] for query in read if "metric_block" in query["sql"])
+            assert response.json()["traces"][0]["total"] == count
+            sizes.append(len(response.content))
+
+        assert max(sizes) < 40_000
+
+    def test_of_100_runs_fit_in_400_kb(self, bob: Client, experiment: Experiment) -> None:
+        runs = [add_run(experiment, f"run {i}") for i in range(100)]
+        for i, run in enumerate(runs):
+            fill(run, "loss", curve(20_000, seed=i))
+
+        response = bob.get(URL, {"run": ",".join(run.uid for run in runs), "metric": "loss", "px": "1600"})
+
+        assert len(response.json()["traces"]) == 100
+        assert len(response.content) < 400_000
 
 
 class TestSeriesLive:

@@ -61,7 +61,7 @@ class TestSignIn:
 
 class TestUseLink:
     def test_signs_in_once(self, client: Client, people: People) -> None:
-        link = issue_sign_in_link(user=people.ann.user, now=utc_now())
+        link = issue_sign_in_link(user=people.ann.user, by=None, now=utc_now())
 
         first = client.get(f"/sign-in/{link}")
 
@@ -70,7 +70,7 @@ class TestUseLink:
         assert Client().get(f"/sign-in/{link}").status_code == 403
 
     def test_says_how_to_get_a_new_one_when_it_is_late(self, client: Client, people: People) -> None:
-        link = issue_sign_in_link(user=people.ann.user, now=utc_now() - SIGN_IN_LINK_LIFE)
+        link = issue_sign_in_link(user=people.ann.user, by=None, now=utc_now() - SIGN_IN_LINK_LIFE)
 
         response = client.get(f"/sign-in/{link}")
 

@@ -7,11 +7,21 @@ from django.db import IntegrityError, transaction
 
 from tests.support.people import People
 from tracking.audit.models import AuditEvent
-from tracking.core.errors import AlreadyExistsError, InvalidParameterError
-from tracking.workspaces.models import ResourceGroup, RoleAssignment, Workspace
-from tracking.workspaces.queries import list_roles
-from tracking.workspaces.services import assign_role, create_group, create_workspace
-from tracking.workspaces.types import Role, RoleRow
+from tracking.core.errors import AlreadyExistsError, ConflictError, InvalidParameterError
+from tracking.workspaces.models import FormerName, ResourceGroup, RoleAssignment, Workspace
+from tracking.workspaces.queries import count_artifact_bytes, list_locks, list_roles
+from tracking.workspaces.services import (
+    add_artifact_bytes,
+    assign_role,
+    create_group,
+    create_lock,
+    create_workspace,
+    delete_lock,
+    remove_role,
+    update_group,
+    update_workspace,
+)
+from tracking.workspaces.types import GroupChange, LockLevel, Role, RoleRow, WorkspaceChange
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BAD_NAMES = [
@@ -121,3 +131,64 @@ class TestListRoles:
             RoleRow(Role.READER, None, "b-lab"),
             RoleRow(Role.READER, None, "default"),
         ]
+
+
+class TestEveryChange:
+    def test_is_written_down_once_with_what_changed(self, people: People) -> None:
+        by, now, workspace = people.ann.user, NOW, people.workspace
+        lab = create_group(name="lab", by=by, now=now)
+        update_group(group=lab, change=GroupChange(name="bal", tags={"a": "b"}), by=by, now=now)
+        update_workspace(workspace=workspace, change=WorkspaceChange(quota_runs=9), group=lab, by=by, now=now)
+        create_lock(name="keep", level=LockLevel.CAN_NOT_DELETE, group=lab, by=by, now=now)
+        delete_lock(name="keep", group=lab, by=by, now=now)
+        remove_role(username="bob", workspace=workspace, by=by, now=now)
+
+        assert events() == [
+            ("ann", "group.create", "lab"),
+            ("ann", "group.update", "lab: name = bal, tags = {'a': 'b'}"),
+            ("ann", "workspace.update", "default: quota_runs = 9, group = lab"),
+            ("ann", "lock.create", "CanNotDelete keep on group lab"),
+            ("ann", "lock.delete", "keep on group lab"),
+            ("ann", "role.remove", "bob reader on workspace default"),
+        ]
+
+    def test_of_a_workspace_is_all_or_nothing(self, people: People) -> None:
+        taken = create_workspace(name="taken", group=people.workspace.group, by=None, now=NOW)
+        change = WorkspaceChange(name="taken", description="new")
+
+        with pytest.raises(AlreadyExistsError):
+            update_workspace(workspace=people.workspace, change=change, by=people.ann.user, now=NOW)
+
+        assert Workspace.objects.get(pk=people.workspace.pk).description == ""
+        assert not FormerName.objects.exists()
+        assert events() == [("(installation)", "workspace.create", taken.name)]
+
+
+class TestDying:
+    """What a deletion has marked takes no changes; locks it does: they stop the deletion."""
+
+    def test_is_not_changed_renamed_or_moved_to(self, people: People) -> None:
+        lab = create_group(name="lab", by=None, now=NOW)
+        ResourceGroup.objects.filter(name="lab").update(deletion_uid="d1")
+        change = WorkspaceChange(description="x")
+        with pytest.raises(ConflictError, match="Resource group 'lab' is being deleted"):
+            update_workspace(workspace=people.workspace, change=change, group=lab, by=people.ann.user, now=NOW)
+        Workspace.objects.update(deletion_uid="d1")
+
+        with pytest.raises(ConflictError, match="d1"):
+            update_workspace(workspace=people.workspace, change=change, by=people.ann.user, now=NOW)
+        create_lock(
+            name="stop", level=LockLevel.CAN_NOT_DELETE, workspace=people.workspace, by=people.ann.user, now=NOW
+        )
+
+        assert [lock.name for lock in list_locks(workspace=people.workspace)] == ["stop"]
+
+
+class TestArtifactBytes:
+    def test_are_counted_up_and_down_and_never_below_zero(self, people: People) -> None:
+        counted = []
+        for change in (5, 7, -2, -100):
+            add_artifact_bytes(workspace_id=people.workspace.pk, change=change)
+            counted.append(count_artifact_bytes(workspace=people.workspace))
+
+        assert counted == [5, 12, 10, 0]

@@ -1,7 +1,11 @@
 """``metrics/…``"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from itertools import repeat
 from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
 
 from tracking.api.base import Call, endpoint
 from tracking.api.mlflow import shapes
@@ -48,6 +52,21 @@ class GetHistoryBulkInterval(Request):
     max_results: Int64 | None = None
 
 
+class Point(msgspec.Struct, gc=False):  # 25,000 a page: three times cheaper than a dict to make and to write
+    """A Metric as MLflow sends it."""
+
+    key: str
+    value: float | str
+    timestamp: int
+    step: int
+
+
+class RunPoint(Point, gc=False):
+    """A MetricWithRunId."""
+
+    run_id: str
+
+
 @endpoint(GetHistory)
 def get_history(call: Call, body: GetHistory) -> object:
     """Return every distinct point of a metric, a page at a time."""
@@ -59,7 +78,7 @@ def get_history(call: Call, body: GetHistory) -> object:
     )
     return shapes.compact(
         {
-            "metrics": [shapes.metric(body.metric_key, value, at, step) for step, at, value in page.rows],
+            "metrics": list(map(Point, repeat(body.metric_key), *_columns(page.points))),
             "next_page_token": page.next_token,
         }
     )
@@ -70,9 +89,8 @@ def get_history_bulk(call: Call, body: GetHistoryBulk) -> object:
     """Return the first points of a metric of several runs, run after run."""
     runs = _named(call, body.run_id, field="run_id")
     most = page_size(body.max_results, default=MAX_HISTORY, most=MAX_HISTORY)
-    found = queries.read_series(runs=runs, keys=[body.metric_key])
-    points = {run.uid: found[run.uid, body.metric_key] for run in runs if (run.uid, body.metric_key) in found}
-    return shapes.compact({"metrics": _with_runs(body.metric_key, points)[:most]})
+    points = queries.first_points(runs=runs, key=body.metric_key, limit=most)
+    return shapes.compact({"metrics": _with_runs(body.metric_key, points)})
 
 
 @endpoint(GetHistoryBulkInterval)
@@ -89,7 +107,7 @@ def get_history_bulk_interval(call: Call, body: GetHistoryBulkInterval) -> objec
         last_step=body.end_step,
         max_results=page_size(body.max_results, default=DEFAULT_INTERVAL_POINTS, most=MAX_INTERVAL_POINTS),
     )
-    return shapes.compact({"metrics": _with_runs(body.metric_key, points)})
+    return shapes.compact({"metrics": _with_runs(body.metric_key, points.items())})
 
 
 def _named(call: Call, uids: list[str] | None, *, field: str) -> list["Run"]:
@@ -100,11 +118,15 @@ def _named(call: Call, uids: list[str] | None, *, field: str) -> list["Run"]:
     return find_runs(workspace=call.workspace, uids=uids)
 
 
-def _with_runs(key: str, points_by_run: Mapping[str, Points]) -> list[shapes.Json]:
+def _with_runs(key: str, points_by_run: Iterable[tuple[str, Points]]) -> list[RunPoint]:
     return [
-        {**shapes.metric(key, value, at, step), "run_id": uid}
-        for uid, points in points_by_run.items()
-        for step, at, value in zip(
-            points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist(), strict=True
-        )
+        point for uid, points in points_by_run for point in map(RunPoint, repeat(key), *_columns(points), repeat(uid))
     ]
+
+
+def _columns(points: Points) -> tuple[list[float | str], list[int], list[int]]:
+    """Return values, as MLflow sends them, timestamps and steps."""
+    values: list[float | str] = points.values.tolist()
+    for place in np.flatnonzero(~np.isfinite(points.values)).tolist():
+        values[place] = shapes.number(points.values[place].item())
+    return values, points.timestamps_ms.tolist(), points.steps.tolist()

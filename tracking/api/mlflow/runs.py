@@ -171,17 +171,21 @@ class ModelJson(Request):
     run_id: str
 
 
-@endpoint(CreateRun)
+@endpoint(CreateRun, shares_commit=True)
 def create(call: Call, body: CreateRun) -> object:
     """Start a run."""
+    tags = pairs(body.tags)
     run = services.create_run(
-        experiment=queries.get_experiment(workspace=call.workspace, experiment_id=body.experiment_id),
+        experiment=queries.get_experiment_ref(workspace=call.workspace, experiment_id=body.experiment_id),
         name=body.run_name or "",
         user_name=body.user_id or "",
         started_at=moment(body.start_time, field="start_time") or EPOCH,
-        tags=pairs(body.tags),
+        tags=tags,
     )
-    return {"run": msgspec.Raw(_shown([run])[0])}
+    document = shapes.run_document(
+        metrics=(), params=(), tags=queries.new_run_tags(run, tags=tags), datasets=(), links=None
+    )
+    return {"run": msgspec.Raw(shapes.run(run, document))}
 
 
 @endpoint(RunNamed)
@@ -206,7 +210,7 @@ def search(call: Call, body: SearchRuns) -> object:
     return HttpResponse(shapes.page_of_runs(_shown(page.rows), page.next_token), content_type="application/json")
 
 
-@endpoint(UpdateRun)
+@endpoint(UpdateRun, shares_commit=True)
 def update(call: Call, body: UpdateRun) -> object:
     """Change a run's status, end or name."""
     run = _named(call, body.uid)

@@ -1,19 +1,38 @@
-"""What this server is: ``server-info``, ``/health``, ``/version``, and the list of workspaces."""
+"""What this server is: ``server-info``, ``/health``, ``/version``, and its workspaces."""
 
 from django.http import HttpRequest, HttpResponse
 
-from tracking.api.base import Call, endpoint
+from tracking.api.base import Call, endpoint, json_response, refuse_tracking_token
 from tracking.api.mlflow import shapes
+from tracking.core.errors import InvalidParameterError, NotImplementedHereError
 from tracking.core.json import Request
+from tracking.runs.provisioning import provision_workspace, remove_unused_workspace
 from tracking.workspaces import access
+from tracking.workspaces.queries import get_workspace_row
 from tracking.workspaces.queries import list_workspaces as list_workspaces_of
-from tracking.workspaces.types import Permission
+from tracking.workspaces.services import update_workspace as change_workspace
+from tracking.workspaces.types import DEFAULT_NAME, Permission, WorkspaceChange
 
 MLFLOW_VERSION = "3.17.2"
 
 
 class Nothing(Request):
     """A request whose path says all."""
+
+
+class CreateWorkspace(Request):
+    """workspaces, POST"""
+
+    name: str
+    description: str | None = None
+    default_artifact_root: str | None = None
+
+
+class UpdateWorkspace(Request):
+    """workspaces/<workspace_name>, PATCH"""
+
+    description: str | None = None
+    default_artifact_root: str | None = None
 
 
 @endpoint(Nothing)
@@ -42,6 +61,59 @@ def get_workspace(call: Call, body: Nothing, workspace_name: str) -> object:
     """Return one workspace."""
     found = access.require(credential=call.credential, workspace=workspace_name, need=Permission.READ)
     return {"workspace": shapes.workspace(found)}
+
+
+@endpoint(CreateWorkspace)
+def create_workspace(call: Call, body: CreateWorkspace) -> HttpResponse:
+    """Create a workspace in the resource group of the one that the tracking URI names; ``default`` at the root."""
+    refuse_tracking_token(call.credential)
+    _refuse_root(body.default_artifact_root)
+    group = access.require_group(credential=call.credential, group=call.workspace.group.name, need=Permission.MANAGE)
+    made = provision_workspace(
+        name=body.name, group=group, description=body.description or "", by=call.user, now=call.now
+    )
+    return json_response({"workspace": shapes.workspace(made)}, status=201)
+
+
+@endpoint(UpdateWorkspace)
+def update_workspace(call: Call, body: UpdateWorkspace, workspace_name: str) -> object:
+    """Describe a workspace."""
+    refuse_tracking_token(call.credential)
+    _refuse_root(body.default_artifact_root)
+    found = access.require(credential=call.credential, workspace=workspace_name, need=Permission.MANAGE)
+    change_workspace(
+        workspace=found, change=WorkspaceChange(description=body.description or ""), by=call.user, now=call.now
+    )
+    return {"workspace": shapes.workspace(get_workspace_row(credential=call.credential, workspace=found))}
+
+
+@endpoint(Nothing)
+def delete_workspace(call: Call, body: Nothing, workspace_name: str) -> HttpResponse:
+    """Delete a workspace in which nothing is: MLflow's mode RESTRICT, which is the default of its client."""
+    refuse_tracking_token(call.credential)
+    mode = call.request.GET.get("mode", "RESTRICT")
+    if mode in ("CASCADE", "SET_DEFAULT"):
+        raise NotImplementedHereError(
+            f"mode={mode} is not supported. Delete a workspace with all that is in it by POST /api/v1/deletions, which "
+            "says first what will go."
+        )
+    if mode != "RESTRICT":
+        raise InvalidParameterError(
+            f"Invalid deletion mode {mode[:80]!r}. Must be one of: SET_DEFAULT, CASCADE, RESTRICT"
+        )
+    if workspace_name == DEFAULT_NAME:
+        raise InvalidParameterError(f"The {DEFAULT_NAME!r} workspace is reserved and cannot be deleted")
+    found = access.require(credential=call.credential, workspace=workspace_name, need=Permission.MANAGE)
+    remove_unused_workspace(workspace=found, by=call.user, now=call.now)
+    return HttpResponse(status=204)
+
+
+def _refuse_root(given: str | None) -> None:
+    if given:
+        raise InvalidParameterError(
+            f"Invalid value {given[:80]!r} for parameter 'default_artifact_root' supplied: every workspace has a place "
+            "of its own in the server's store."
+        )
 
 
 def health(request: HttpRequest, workspace: str = "") -> HttpResponse:

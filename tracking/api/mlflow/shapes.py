@@ -13,6 +13,7 @@ from tracking.core.clock import to_ms
 from tracking.metrics.types import Latest
 from tracking.registry.types import LoggedModelRow, ModelLinks
 from tracking.runs.types import DatasetLogged, ExperimentRow, Pair, RunHead
+from tracking.workspaces.types import WorkspaceRow
 
 if TYPE_CHECKING:
     from tracking.runs.models import Run
@@ -179,7 +180,7 @@ def file_info(info: FileInfo, *, below: str = "") -> Json:
     return compact({"path": path, "is_dir": info.is_dir, "file_size": info.size_bytes})
 
 
-def workspace(found: "Workspace") -> Json:
+def workspace(found: "Workspace | WorkspaceRow") -> Json:
     """Return a Workspace."""
     return compact({"name": found.name, "description": found.description or None})
 

@@ -1,6 +1,7 @@
 """``manage.py serve``: the whole portal in one command; what `make run` runs."""
 
 import os
+import signal
 from datetime import timedelta
 from typing import Any
 
@@ -43,6 +44,7 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         env = settings.ENV
         os.umask(PRIVATE)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore it
         check_exposure(env)
         check_port(env)
         call_command("migrate", interactive=False, verbosity=0)

@@ -1,0 +1,58 @@
+"""How large the workloads are."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """``write_s``: how long each write workload runs; ``repeats``: of each read, at most, within ``read_s``."""
+
+    name: str
+    write_s: float
+    read_s: float
+    repeats: int
+    searched_runs: tuple[int, ...]
+    history_points: int
+    charted_runs: int
+    charted_points: int
+    experiments: int
+    file_mib: int
+    small_files: int
+    deleted_runs: int
+    deleted_points: int
+    client_calls: int
+
+
+FULL = Scale(
+    name="full",
+    write_s=5,
+    read_s=5,
+    repeats=20,
+    searched_runs=(10_000, 100_000),
+    history_points=1_000_000,
+    charted_runs=100,
+    charted_points=10_000,
+    experiments=5_000,
+    file_mib=1024,
+    small_files=1000,
+    deleted_runs=1_000,
+    deleted_points=1_000,
+    client_calls=300,
+)
+SMALL = Scale(
+    name="small",
+    write_s=2,
+    read_s=2,
+    repeats=10,
+    searched_runs=(1_000,),
+    history_points=100_000,
+    charted_runs=20,
+    charted_points=2_000,
+    experiments=500,
+    file_mib=64,
+    small_files=100,
+    deleted_runs=50,
+    deleted_points=200,
+    client_calls=50,
+)
+SCALES = {scale.name: scale for scale in (FULL, SMALL)}

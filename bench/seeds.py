@@ -1,0 +1,107 @@
+"""Experiments for the read workloads: sent through the API to this server, written into the tables of the slow ones."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from bench import contents, peer_seeds
+from bench.api import Api, ApiError, pairs, tags
+from bench.load import Script, drive
+from bench.servers import Ours, Server
+from tests.support.programs import wait_until
+
+CLIENTS = 8
+BATCH = 1_000
+COMPACTED_S = 240
+SWEPT_BELOW = 8
+RUN_ID = "0" * 32  # stands in a request for the run that the first request of its sequence made
+FULLEST = "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM metric_segment GROUP BY run_id) AS counted"
+
+
+def searched_runs(server: Server, count: int) -> str:
+    """Return an experiment of finished runs with 20 params, 20 metrics and 10 tags each, made unless it is there."""
+    name = f"searched-{count}"
+    known = server.api().find_experiment(name)
+    if known is not None:
+        return known
+    experiment_id = server.api().create_experiment(name)
+    if isinstance(server, Ours):
+        _send(server.api(), (_run(server.api(), experiment_id, number) for number in range(count)))
+    else:
+        peer_seeds.searched_runs(server, experiment_id, count)
+    return experiment_id
+
+
+def curves(server: Server, runs: int, points: int) -> str:
+    """Return an experiment of runs with a metric ``loss`` of so many points, made unless it is there, and at rest."""
+    name = f"curves-{runs}x{points}"
+    known = server.api().find_experiment(name)
+    if known is not None:
+        return known
+    api = server.api()
+    experiment_id = api.create_experiment(name)
+    if isinstance(server, Ours):
+        run_ids = [api.create_run(experiment_id, f"run{number}") for number in range(runs)]
+        _send(api, (_batches(api, run_id, number, points) for number, run_id in enumerate(run_ids)))
+        wait_until(lambda: server.database.rows(FULLEST)[0][0] < SWEPT_BELOW, what="compaction", timeout_s=COMPACTED_S)
+    else:
+        peer_seeds.curves(server, experiment_id, runs, points)
+    return experiment_id
+
+
+def experiments(server: Server, count: int) -> None:
+    """Make empty experiments ``bulk-00000`` and so on unless they are there."""
+    if server.api().find_experiment(f"bulk-{count - 1:05d}") is not None:
+        return
+    if isinstance(server, Ours):
+        api = server.api()
+        _send(api, ([api.post("experiments/create", {"name": f"bulk-{number:05d}"})] for number in range(count)))
+    else:
+        peer_seeds.experiments(server, count)
+
+
+def _run(api: Api, experiment_id: str, number: int) -> Iterator[bytes]:
+    """Yield the requests of a whole run; the answer to the first says its id, which ``_send`` puts into the others."""
+    started = contents.started_ms(number)
+    first = tags(USER="bench")
+    body = {"experiment_id": experiment_id, "run_name": f"run{number}", "start_time": started, "tags": first}
+    yield api.post("runs/create", body)
+    metrics = [
+        {"key": f"m{place}", "value": contents.metric(number, place), "timestamp": started, "step": 0}
+        for place in range(contents.METRICS)
+    ]
+    params = pairs("p", [contents.param(number, place) for place in range(contents.PARAMS)])
+    labels = pairs("t", [contents.tag(number, place) for place in range(contents.TAGS)])
+    yield api.post("runs/log-batch", {"run_id": RUN_ID, "params": params, "tags": labels, "metrics": metrics})
+    yield api.post("runs/update", {"run_id": RUN_ID, "status": "FINISHED", "end_time": started + 500})
+
+
+def _batches(api: Api, run_id: str, number: int, points: int) -> Iterator[bytes]:
+    times, values = contents.curve(number, points)
+    for start in range(0, points, BATCH):
+        metrics = [
+            {"key": "loss", "value": values[step], "timestamp": times[step], "step": step}
+            for step in range(start, min(points, start + BATCH))
+        ]
+        yield api.post("runs/log-batch", {"run_id": run_id, "metrics": metrics})
+
+
+def _send(api: Api, sequences: Iterable[Iterable[bytes]]) -> None:
+    """Send sequences of requests, several at once. :raises ApiError: if one is not acknowledged."""
+    waiting = iter(sequences)
+    failed: list[object] = []
+
+    def script() -> Script:
+        for sequence in waiting:
+            run_id = b""
+            for request in sequence:
+                answer = yield request.replace(RUN_ID.encode(), run_id) if run_id else request
+                if answer.status != 200:
+                    failed.append(answer)
+                    return
+                if b"/runs/create" in request[:200]:
+                    run_id = msgspec.json.decode(answer.body)["run"]["info"]["run_id"].encode()
+
+    drive(api.address, [script() for _ in range(CLIENTS)])
+    if failed:
+        raise ApiError(f"Seeding failed: {failed[0]}")

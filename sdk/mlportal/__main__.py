@@ -1,0 +1,5 @@
+"""``python -m mlportal``: the command line."""
+
+from mlportal.cli import main
+
+main()

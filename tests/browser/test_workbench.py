@@ -1,0 +1,87 @@
+"""The experiment's table under the hand: what the box offers, menus of columns and cells, a baseline, saved views."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.charts import read_chart
+from tests.browser.content import Content
+from tests.browser.watching import find_barriers
+
+
+@pytest.fixture(autouse=True)
+def opened(page: Page, content: Content) -> None:
+    """Open an experiment of five runs."""
+    page.goto(content.path("experiment"))
+
+
+class TestFilterBox:
+    def test_offers_keys_operators_and_values(self, page: Page) -> None:
+        box, options = page.locator("#run-filter"), page.get_by_role("option")
+
+        box.press_sequentially("opti")
+        expect(options.first).to_have_text("params.optimizer")
+        assert find_barriers(page) == []
+        box.press("ArrowDown")
+        box.press("Enter")
+        expect(options.first).to_have_text("=")
+        box.press_sequentially("= 'ad")
+        expect(options.first).to_have_text("adamw3")
+        box.press("ArrowDown")
+        box.press("Tab")
+        expect(box).to_have_value("params.optimizer = 'adamw' ")
+        box.press("Escape")
+        box.press("Enter")
+
+        expect(page.locator("[data-run-row]")).to_have_count(3)
+
+
+class TestMenus:
+    def test_of_a_column_changes_the_statistic(self, page: Page) -> None:
+        page.get_by_role("button", name="Menu of train/loss").click()
+        page.locator(".head-menu:popover-open").get_by_role("link", name="max").click()
+
+        row = page.locator("[data-run-row]", has_text="seed 0")
+        expect(row.get_by_role("cell", name="25", exact=True)).to_be_visible()
+
+    def test_of_a_cell_filters_for_its_value(self, page: Page) -> None:
+        page.get_by_role("cell", name="adamw").first.click()
+        page.get_by_role("button", name="Only runs with this value").click()
+
+        page.wait_for_url(re.compile("filter="))
+        expect(page.locator("[data-run-row]")).to_have_count(3)
+
+
+class TestBaseline:
+    def test_is_a_chosen_run(self, page: Page) -> None:
+        page.get_by_role("checkbox", name="Choose resnet18 seed 1").check()
+        page.get_by_role("button", name="Baseline").click()
+
+        page.wait_for_url(re.compile("base="))
+        expect(page.locator("[data-run-row]").first).to_contain_text("resnet18 seed 1")
+        expect(page.locator(".delta.is-better").first).to_be_visible()
+
+
+class TestMarks:
+    def test_show_one_curve_alone_with_alt(self, page: Page) -> None:
+        read_chart(page, "train/loss")
+
+        page.get_by_role("button", name="Curves of resnet18 seed 2").click(modifiers=["Alt"])
+
+        assert set(read_chart(page, "train/loss").lines) == {"resnet18 seed 2"}
+
+
+class TestSavedView:
+    def test_keeps_what_the_charts_show_too(self, page: Page) -> None:
+        page.get_by_label("Log y").check()
+        page.locator("summary", has_text="Views").click()
+        page.get_by_label("Name of the view").fill("logarithmic")
+        page.get_by_role("button", name="Save this view").click()
+
+        page.wait_for_url(re.compile("view="))
+        expect(page.get_by_label("Log y")).to_be_checked()
+        page.locator("summary", has_text="Views").click()
+        expect(page.get_by_role("link", name="logarithmic")).to_have_attribute("aria-current", "true")
+        page.get_by_role("button", name="Delete the view logarithmic").click()
+        expect(page.locator(".toast-note")).to_contain_text("The view is deleted.")

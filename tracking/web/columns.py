@@ -1,0 +1,345 @@
+"""The columns of the table of runs: which there are, what their heads offer, which can be chosen."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from django.http import QueryDict
+from django.utils.translation import gettext, pgettext
+
+from tracking.charts.direction import Direction
+from tracking.runs.types import RunRow
+from tracking.web.directions import Directions
+from tracking.web.links import link_with
+
+MAX_COLUMNS = 40  # at once; the address may name more, which are then looked through in parts
+MAX_CHOSEN = 400
+DEFAULT_COLUMNS = 8
+DEFAULT_METRICS = 4
+CHOICES_A_KIND = 40
+MAX_GROUP_KEYS = 3
+SYSTEM_METRIC_PREFIX = "system/"
+
+
+class ColumnKind(StrEnum):
+    """What a column shows; the word that stands before the dot in a filter."""
+
+    METRIC = "metrics"
+    PARAM = "params"
+    TAG = "tags"
+
+
+class Statistic(StrEnum):
+    """Which of a metric's values a column shows; all but the last are written ``min(metrics.loss)``."""
+
+    LAST = "last"
+    MIN = "min"
+    MAX = "max"
+
+
+_STATISTIC = re.compile(rf"({Statistic.MIN}|{Statistic.MAX})\((.*)\)", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A metric, param or tag that the table shows."""
+
+    kind: ColumnKind
+    key: str
+    statistic: Statistic = Statistic.LAST
+
+    @classmethod
+    def from_text(cls, text: str) -> Self | None:
+        """Return the column that ``params.lr`` or ``min(metrics.loss)`` names, None if it names none."""
+        found = _STATISTIC.fullmatch(text)
+        statistic = Statistic(found[1]) if found else Statistic.LAST
+        kind, _, key = (found[2] if found else text).partition(".")
+        if kind not in list(ColumnKind) or not key or (found and kind != ColumnKind.METRIC):
+            return None
+        return cls(ColumnKind(kind), key, statistic)
+
+    @property
+    def text(self) -> str:
+        return self._written(self.key)
+
+    @property
+    def order_key(self) -> str:
+        """The column in the grammar of filters and of order_by; quotes for a key with a slash or a space."""
+        return self._written(f"`{self.key}`")
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind is ColumnKind.METRIC
+
+    def _written(self, key: str) -> str:
+        name = f"{self.kind}.{key}"
+        return name if self.statistic is Statistic.LAST else f"{self.statistic}({name})"
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticChoice:
+    """A statistic that a column's menu offers."""
+
+    label: str
+    link: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """How a column sorts the table, and the links that make it; those that sort behind what does already may be "".
+
+    ``by``: ascending, descending or ""; ``rank``: its place among several sort keys, "" where it is alone.
+    """
+
+    by: str
+    rank: str
+    link: str
+    ascending_link: str
+    descending_link: str
+    then_ascending_link: str
+    then_descending_link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column's head and its menu; a link is "" where there is nothing to do.
+
+    ``filter_key``: what a filter calls the column. ``metric``: the name to store a direction for, else "".
+    """
+
+    label: str
+    title: str
+    prefix: str
+    is_number: bool
+    filter_key: str
+    sorting: Sorting
+    hide_link: str = ""
+    group_link: str = ""
+    statistics: tuple[StatisticChoice, ...] = ()
+    metric: str = ""
+    direction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A column that can be chosen."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The columns of one kind that can be chosen; ``left``: how many more there are."""
+
+    title: str
+    choices: tuple[Choice, ...]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of many columns that is shown: ``first`` to ``last`` of ``total``, from 1; links are "" at the ends."""
+
+    columns: tuple[Column, ...]
+    first: int
+    last: int
+    total: int
+    before_link: str
+    after_link: str
+
+
+# ---- which columns -------------------------------------------------------------------------------------------------
+
+
+def asked_columns(query: QueryDict) -> list[Column]:
+    """Return the columns that the address names, each once."""
+    found = (Column.from_text(text) for text in query.getlist("columns"))
+    return list(dict.fromkeys(column for column in found if column is not None))[:MAX_CHOSEN]
+
+
+def default_columns(rows: Sequence[RunRow], run_counts: Mapping[str, int]) -> list[Column]:
+    """Return the metrics that most of the runs have, then the params in which they differ; at most eight in all."""
+    by_count = sorted(
+        (key for key in run_counts if not key.startswith(SYSTEM_METRIC_PREFIX)), key=lambda key: (-run_counts[key], key)
+    )
+    differing = differing_params(rows)
+    param_count = min(len(differing), DEFAULT_COLUMNS - min(DEFAULT_METRICS, len(by_count)))
+    chosen = [Column(ColumnKind.METRIC, key) for key in by_count[: DEFAULT_COLUMNS - param_count]]
+    return chosen + [Column(ColumnKind.PARAM, key) for key in differing[:param_count]]
+
+
+def differing_params(rows: Sequence[RunRow]) -> list[str]:
+    """Return the params whose values are not the same in all these runs, sorted."""
+    values: dict[str, set[str]] = {}
+    carried: Counter[str] = Counter()
+    for run in rows:
+        for param in run.params:
+            values.setdefault(param.key, set()).add(param.value)
+            carried[param.key] += 1
+    return sorted(key for key, seen in values.items() if len(seen) > 1 or carried[key] < len(rows))
+
+
+def window_of(columns: Sequence[Column], query: QueryDict) -> Window:
+    """Return the columns from the place ``?from_column=`` on, as many as a page can bear."""
+    text = query.get("from_column", "")
+    first = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 1
+    first = min(max(first, 1), max(1, len(columns)))
+    last = min(first + MAX_COLUMNS - 1, len(columns))
+    texts = [column.text for column in columns]
+    before = str(max(1, first - MAX_COLUMNS))
+    return Window(
+        columns=tuple(columns[first - 1 : last]),
+        first=first,
+        last=last,
+        total=len(columns),
+        before_link=link_with(query, from_column=before, columns=texts) if first > 1 else "",
+        after_link=link_with(query, from_column=str(last + 1), columns=texts) if last < len(columns) else "",
+    )
+
+
+def column_choices(*, keys: Mapping[ColumnKind, Sequence[str]], chosen: Sequence[Column], sought: str) -> list[Choices]:
+    """Return what can be chosen: the chosen columns, then those with ``sought`` in their name, some of each kind."""
+    titles = {
+        ColumnKind.PARAM: gettext("Params"),
+        ColumnKind.METRIC: gettext("Metrics"),
+        ColumnKind.TAG: gettext("Tags"),
+    }
+    found = []
+    for kind, title in titles.items():
+        mine = [column for column in chosen if column.kind is kind]
+        taken = {column.key for column in mine}
+        matching = [
+            key
+            for key in keys[kind]
+            if sought.lower() in key.lower() and key not in taken and (sought or not key.startswith("mlflow."))
+        ]
+        choices = [Choice(column.text, column_label(column), True) for column in mine]
+        choices += [Choice(f"{kind}.{key}", key, False) for key in matching[:CHOICES_A_KIND]]
+        if choices:
+            found.append(Choices(title, tuple(choices), max(0, len(matching) - CHOICES_A_KIND)))
+    return found
+
+
+# ---- heads ---------------------------------------------------------------------------------------------------------
+
+
+def heads(
+    shown: Sequence[Column], *, columns: Sequence[Column], query: QueryDict, directions: Directions
+) -> list[Head]:
+    """Return the heads of the shown ones of the chosen columns.
+
+    Every link names all columns, so that they stay when the runs change.
+    """
+    prefixes = {ColumnKind.METRIC: "", ColumnKind.PARAM: gettext("param"), ColumnKind.TAG: gettext("tag")}
+    found = []
+    for column in shown:
+        direction = directions.of(column.key) if column.is_number else None
+        is_descending_first = column.is_number and direction is not Direction.LESS
+        found.append(
+            Head(
+                label=column_label(column),
+                title=column.text,
+                prefix=prefixes[column.kind],
+                is_number=column.is_number,
+                filter_key=column.order_key,
+                hide_link=_columns_link(query, [other for other in columns if other != column]),
+                group_link="" if column.is_number else _group_link(query, column.text, columns),
+                statistics=_statistics(column, columns, query),
+                metric=column.key if column.is_number else "",
+                direction=direction.value if direction else "",
+                sorting=_sorting(column.order_key, query, columns, is_descending_first=is_descending_first),
+            )
+        )
+    return found
+
+
+def fixed_heads(columns: Sequence[Column], query: QueryDict) -> dict[str, Head]:
+    """Return the heads of the columns that every table of runs has, by name."""
+    labels = {
+        "run_name": (gettext("Run"), False),
+        "status": (gettext("Status"), False),
+        "start_time": (gettext("Started"), True),
+        "user_id": (gettext("User"), False),
+    }
+    found = {}
+    for key, (label, is_descending_first) in labels.items():
+        found[key] = Head(
+            label=label,
+            title=label,
+            prefix="",
+            is_number=False,
+            filter_key=f"attributes.{key}",
+            group_link=_group_link(query, f"attributes.{key}", columns) if key in ("status", "user_id") else "",
+            sorting=_sorting(f"attributes.{key}", query, columns, is_descending_first=is_descending_first),
+        )
+    return found
+
+
+def column_label(column: Column) -> str:
+    """Return what stands above a column: the key, and which of its values if that is not the last."""
+    if column.statistic is Statistic.LAST:
+        return column.key
+    return f"{_statistic_words()[column.statistic]} {column.key}"
+
+
+def _statistic_words() -> dict[Statistic, str]:
+    return {
+        Statistic.LAST: pgettext("of a metric's values", "last"),
+        Statistic.MIN: pgettext("of a metric's values", "min"),
+        Statistic.MAX: pgettext("of a metric's values", "max"),
+    }
+
+
+def _statistics(column: Column, columns: Sequence[Column], query: QueryDict) -> tuple[StatisticChoice, ...]:
+    if not column.is_number:
+        return ()
+    return tuple(
+        StatisticChoice(
+            word,
+            _columns_link(query, [Column(column.kind, column.key, one) if c == column else c for c in columns]),
+            one is column.statistic,
+        )
+        for one, word in _statistic_words().items()
+    )
+
+
+def _columns_link(query: QueryDict, columns: Iterable[Column]) -> str:
+    return link_with(query, columns=list(dict.fromkeys(column.text for column in columns)))
+
+
+def _group_link(query: QueryDict, text: str, columns: Sequence[Column]) -> str:
+    groups = query.getlist("group")
+    if text in groups or len(groups) >= MAX_GROUP_KEYS:
+        return ""
+    return link_with(query, group=[*groups, text], page=None, columns=[column.text for column in columns])
+
+
+def _sorting(order_key: str, query: QueryDict, columns: Sequence[Column], *, is_descending_first: bool) -> Sorting:
+    """Return the links that sort by a key, alone or behind those that sort already, and how it sorts now."""
+    order_by = [text for text in query.getlist("order_by") if text]
+    ways = {order_key: "ascending", f"{order_key} ASC": "ascending", f"{order_key} DESC": "descending"}
+    place = next((number for number, text in enumerate(order_by) if text in ways), None)
+    sorted_by = "" if place is None else ways[order_by[place]]
+    others = [text for text in order_by if text not in ways]
+
+    def link(*, is_descending: bool, before: Sequence[str] = ()) -> str:
+        wanted = [*before, f"{order_key} {'DESC' if is_descending else 'ASC'}"]
+        return link_with(query, order_by=wanted, page=None, columns=[column.text for column in columns])
+
+    return Sorting(
+        by=sorted_by,
+        rank=str(place + 1) if place is not None and len(order_by) > 1 else "",
+        link=link(is_descending=sorted_by == "ascending" or (not sorted_by and is_descending_first)),
+        ascending_link=link(is_descending=False),
+        descending_link=link(is_descending=True),
+        then_ascending_link=link(is_descending=False, before=others) if others else "",
+        then_descending_link=link(is_descending=True, before=others) if others else "",
+    )

@@ -1,0 +1,163 @@
+"""Tables as files: what is shown, or everything, row by row as it is read, so that size does not matter."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+
+from tracking.core.clock import utc_now
+from tracking.core.errors import InvalidParameterError
+from tracking.core.pages import Page
+from tracking.metrics.queries import series_by_run
+from tracking.metrics.summaries import count_runs_by_metric
+from tracking.metrics.types import SeriesRow
+from tracking.runs.queries import get_experiment, list_keys
+from tracking.runs.types import RunRow
+from tracking.web.base import workspace_page
+from tracking.web.columns import Column, ColumnKind
+from tracking.web.run_table import value_of
+from tracking.web.workbench import KEY_KINDS, Asked, chosen_columns
+from tracking.workspaces.types import Permission
+
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
+
+Value = str | float | None
+ROWS_A_READ = 200
+FIXED = ("run_id", "run_name", "status", "start_time", "end_time", "duration_s", "user_id")
+# What a spreadsheet would run as a formula (OWASP, "CSV injection").
+FORMULA = re.compile(r"[=+\-@\t\r\n]")
+
+
+class _Line:
+    """A file that keeps nothing: csv.writer writes into it and gets the line back."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def csv_lines(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
+    """Yield a table as lines of CSV in which no text is a formula; numbers stay numbers."""
+    write: Callable[[Sequence[Value]], str] = csv.writer(_Line()).writerow
+    yield "\ufeff"  # else a spreadsheet takes UTF-8 for something else
+    for row in itertools.chain([head], rows):
+        yield write([_harmless(cell) for cell in row])
+
+
+def json_lines(name: str, head: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
+    """Yield a table as a JSON object with one list of objects; what a row lacks is left out."""
+    yield f'{{"{name}": ['
+    for number, row in enumerate(rows):
+        found = {key: _jsonable(value) for key, value in zip(head, row, strict=True) if value is not None}
+        yield ("\n" if number == 0 else ",\n") + msgspec.json.encode(found).decode()
+    yield "\n]}\n"
+
+
+def _harmless(cell: Value) -> Value:
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+
+
+def _jsonable(value: Value) -> Value:
+    """Return NaN and infinities as the texts that MLflow has for them: JSON has no such numbers."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def file_answer(lines: Iterator[str], *, name: str, content_type: str) -> StreamingHttpResponse:
+    """Answer lines as a file, a part at a time."""
+    disposition = content_disposition_header(content_type.startswith("text/csv"), name) or "attachment"
+    return StreamingHttpResponse(
+        lines,
+        content_type=content_type,
+        headers={"Content-Disposition": disposition, "Cache-Control": "private, no-cache"},
+    )
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+def runs_csv(request: HttpRequest, workspace: Workspace, experiment_id: int) -> HttpResponseBase:
+    """Answer all runs that match, with the columns of the page; with those of all runs where ``what`` is all."""
+    head, rows = _runs(request, workspace, experiment_id)
+    return file_answer(csv_lines(head, rows), name=f"runs-{experiment_id}.csv", content_type="text/csv; charset=utf-8")
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+def runs_json(request: HttpRequest, workspace: Workspace, experiment_id: int) -> HttpResponseBase:
+    """Answer the same as JSON."""
+    head, rows = _runs(request, workspace, experiment_id)
+    return file_answer(
+        json_lines("runs", head, rows), name=f"runs-{experiment_id}.json", content_type="application/json"
+    )
+
+
+def _runs(
+    request: HttpRequest, workspace: Workspace, experiment_id: int
+) -> tuple[list[str], Iterator[Sequence[Value]]]:
+    """Return the head and the rows, of which the first are read at once, so that a bad filter is refused in time."""
+    experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
+    query = request.GET
+    asked = Asked.of(workspace, experiment, query)
+    try:
+        first = asked.page(token="", limit=ROWS_A_READ)
+    except InvalidParameterError as error:
+        raise BadRequest(str(error)) from None
+    if query.get("what") == "all":
+        columns = [
+            Column(kind, key)
+            for kind in ColumnKind
+            for key in list_keys(experiment_ids=[experiment.pk], kind=KEY_KINDS[kind])
+        ]
+    else:
+        columns = chosen_columns(query, first.rows, count_runs_by_metric(run_ids=[row.pk for row in first.rows]))
+    return [*FIXED, *(column.text for column in columns)], _read(asked, first, columns)
+
+
+def _read(asked: Asked, first: Page[RunRow], columns: Sequence[Column]) -> Iterator[Sequence[Value]]:
+    metrics = [column.key for column in columns if column.is_number]
+    page = first
+    while True:
+        series = series_by_run(run_ids=[row.pk for row in page.rows], keys=metrics)
+        for row in page.rows:
+            yield [*_fixed(row), *_cells(row, columns, series.get(row.pk, ()))]
+        if page.next_token is None:
+            return
+        page = asked.page(token=page.next_token, limit=ROWS_A_READ)
+
+
+def _fixed(row: RunRow) -> list[Value]:
+    so_far = (utc_now() - row.started_at).total_seconds()
+    return [
+        row.uid,
+        row.name,
+        row.status.value,
+        row.started_at.isoformat(timespec="milliseconds"),
+        row.ended_at.isoformat(timespec="milliseconds") if row.ended_at else None,
+        round(so_far if row.duration_s is None else row.duration_s, 3),
+        row.user_name,
+    ]
+
+
+def _cells(row: RunRow, columns: Sequence[Column], series: Sequence[SeriesRow]) -> Iterator[Value]:
+    metrics = {found.key: found for found in series}
+    texts = {
+        ColumnKind.PARAM: {pair.key: pair.value for pair in row.params},
+        ColumnKind.TAG: {pair.key: pair.value for pair in row.tags},
+    }
+    for column in columns:
+        if column.kind is ColumnKind.METRIC:
+            found = metrics.get(column.key)
+            yield None if found is None else value_of(found, column.statistic)
+        else:
+            yield texts[column.kind].get(column.key)
