@@ -133,6 +133,7 @@ PAGES = {
     "audit log": "/audit",
     "audit log, nothing found": "/audit?who=nobody",
     "device": "/login/device",
+    "search": "/search?q=resnet",
     "not found": "/w/default/experiments/999999999",
     "experiments": "/w/default/experiments",
     "experiments, nothing found": "/w/default/experiments?q=no+such+thing",

@@ -21,8 +21,9 @@ def csv_lines(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator
     write: Callable[[Sequence[object]], str] = csv.writer(_Line()).writerow
     yield "\ufeff"  # else a spreadsheet takes UTF-8 for something else
     for row in itertools.chain([head], rows):
-        yield write([_harmless(cell) for cell in row])
+        yield write([harmless(cell) for cell in row])
 
 
-def _harmless(cell: object) -> object:
+def harmless(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: such a text gets an apostrophe in front."""
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from tracking.audit.services import record
 from tracking.core.errors import InvalidParameterError
+from tracking.runs.documents import forget_documents
 from tracking.runs.models import Experiment, Run, RunTag
 from tracking.runs.rules import check_key, check_length
 from tracking.runs.services import hold_experiment, intern_keys
@@ -40,6 +41,7 @@ def tag_runs(*, experiment: Experiment, runs: QuerySet[Run], tag: Pair, by: "Use
             unique_fields=["run", "key"],
             update_fields=["value"],
         )
+    forget_documents(run_ids=pks)
     record(by=by, verb="run.tag_many", target=f"{experiment.pk}: {len(pks)} runs, {tag.key}", at=now)
     return len(pks)
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.memory import Memory
@@ -23,7 +23,6 @@ from tracking.runs.types import (
     DatasetLogged,
     ExperimentRef,
     ExperimentRow,
-    ExperimentSummary,
     KeyKind,
     Lifecycle,
     Pair,
@@ -103,7 +102,7 @@ def list_experiment_pks(*, workspace: Workspace, experiment_ids: Sequence[str]) 
 
 def experiment_row(experiment: Experiment) -> ExperimentRow:
     """Return the experiment with its tags. One query."""
-    return _experiment_rows([experiment])[0]
+    return experiment_rows([experiment])[0]
 
 
 def search_experiments(
@@ -124,34 +123,7 @@ def search_experiments(
     found = _in_lifecycle(Experiment.objects.filter(workspace=workspace), lifecycle)
     found = found.filter(filters.experiment_condition(tree)) if tree else found
     page = order.page(found, token=page_token, limit=max_results)
-    return Page(_experiment_rows(page.rows), page.next_token)
-
-
-def list_experiment_summaries(
-    *, workspace: Workspace, name_contains: str = "", page_token: str = "", limit: int
-) -> Page[ExperimentSummary]:
-    """Return active experiments whose name contains a text (any case), by name, with counts. Three queries."""
-    order = filters.experiment_order(parse_order_by(["name ASC"], EXPERIMENTS))
-    found = Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains)
-    page = order.page(found, token=page_token, limit=limit)
-    counts = {
-        row["experiment_id"]: row
-        for row in Run.objects.filter(experiment__in=[e.pk for e in page.rows], deleted_at=None)
-        .values("experiment_id")
-        .annotate(runs=Count("pk"), running=Count("pk", filter=Q(status=RunStatus.RUNNING)), newest=Max("started_at"))
-    }
-    return Page(
-        [
-            ExperimentSummary(
-                row=row,
-                run_count=counts[row.pk]["runs"] if row.pk in counts else 0,
-                running_count=counts[row.pk]["running"] if row.pk in counts else 0,
-                last_run_at=counts[row.pk]["newest"] if row.pk in counts else None,
-            )
-            for row in _experiment_rows(page.rows)
-        ],
-        page.next_token,
-    )
+    return Page(experiment_rows(page.rows), page.next_token)
 
 
 def experiments_of(*, workspace: Workspace) -> list[int]:
@@ -415,7 +387,8 @@ def _pairs(rows: Iterable[tuple[int, int, str]]) -> dict[int, list[Pair]]:
     return by_run
 
 
-def _experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
+def experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
+    """Return experiments with their tags, in the given order. One query."""
     tags = ExperimentTag.objects.filter(experiment__in=[e.pk for e in experiments])
     by_experiment: defaultdict[int, list[Pair]] = defaultdict(list)
     for experiment_id, key, value in sorted(tags.values_list("experiment_id", "key", "value")):

@@ -39,13 +39,18 @@ class RunGroup:
 
 
 def matching_runs(
-    *, workspace: Workspace, experiment_ids: Sequence[str], filter_text: str = "", lifecycle: Lifecycle
+    *,
+    workspace: Workspace,
+    experiment_ids: Sequence[str],
+    filter_text: str = "",
+    lifecycle: Lifecycle,
+    now: datetime | None = None,
 ) -> QuerySet[Run]:
     """Return all runs that a search would walk, for another question to be asked of them. Two queries.
 
     :raises FilterError: if the filter does not parse.
     """
-    tree = parse_filter(filter_text, RUNS)
+    tree = parse_filter(filter_text, RUNS, now=now)
     experiments = list_experiment_pks(workspace=workspace, experiment_ids=experiment_ids)
     found = Run.objects.filter(experiment__in=experiments)
     if lifecycle is not Lifecycle.ALL:

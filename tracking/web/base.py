@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 
 from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
+from tracking.web.errors import conflict
 from tracking.workspaces import access
 from tracking.workspaces.access import owns_server
 from tracking.workspaces.types import Permission
@@ -74,8 +75,10 @@ def workspace_page(
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None
-            except (ConflictError, PermissionDeniedError) as error:
+            except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
@@ -97,8 +100,10 @@ def group_page(
                 return view(request, found, *args, **kwargs)
             except NotFoundError as error:
                 raise Http404(str(error)) from None
-            except (ConflictError, PermissionDeniedError) as error:
+            except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)

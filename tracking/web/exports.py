@@ -19,6 +19,7 @@ from tracking.core.pages import Page
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.summaries import count_runs_by_metric
 from tracking.metrics.types import SeriesRow
+from tracking.runs.experiment_tree import list_experiment_ids, summaries_of
 from tracking.runs.queries import get_experiment, list_keys
 from tracking.runs.types import RunRow
 from tracking.web.base import workspace_page
@@ -138,3 +139,39 @@ def _cells(row: RunRow, columns: Sequence[Column], series: Sequence[SeriesRow]) 
             yield None if found is None else value_of(found, column.statistic)
         else:
             yield texts[column.kind].get(column.key)
+
+
+EXPERIMENT_HEAD = ("experiment_id", "name", "runs", "running", "last_run", "last_update")
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+def experiments_csv(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Answer the experiments below ``?prefix=`` whose name contains ``?q=``."""
+    rows = _experiments(request, workspace)
+    return file_answer(csv_lines(EXPERIMENT_HEAD, rows), name="experiments.csv", content_type="text/csv; charset=utf-8")
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+def experiments_json(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Answer the same as JSON."""
+    rows = json_lines("experiments", EXPERIMENT_HEAD, _experiments(request, workspace))
+    return file_answer(rows, name="experiments.json", content_type="application/json")
+
+
+def _experiments(request: HttpRequest, workspace: Workspace) -> Iterator[Sequence[Value]]:
+    query = request.GET
+    ids = list_experiment_ids(
+        workspace=workspace, prefix=query.get("prefix", ""), name_contains=query.get("q", "").strip()
+    )
+    for start in range(0, len(ids), ROWS_A_READ):
+        for one in summaries_of(experiment_ids=ids[start : start + ROWS_A_READ]):
+            yield [
+                str(one.row.pk),
+                one.row.name,
+                one.run_count,
+                one.running_count,
+                one.last_run_at.isoformat(timespec="milliseconds") if one.last_run_at else None,
+                one.row.updated_at.isoformat(timespec="milliseconds"),
+            ]
