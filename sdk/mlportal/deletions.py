@@ -39,7 +39,8 @@ class DeletionPlan:
 class Deletion:
     """A deletion as it stood when it was asked for; ``refresh`` and ``wait`` return newer ones.
 
-    ``state``: accepted, running, paused, failed, cancelled, done. ``done`` and ``total``: counts by kind. Times are aware, UTC.
+    ``state``: accepted, running, paused, failed, cancelled, done. ``done`` and ``total``: counts by kind.
+    Times are aware, UTC.
     """
 
     uid: str

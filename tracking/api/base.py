@@ -16,7 +16,7 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.request import Request as DrfRequest
 from rest_framework.views import APIView
 
-from tracking.api.mlflow.bound import check_own_run
+from tracking.api.bound import check_own_run
 from tracking.audit.origin import note_token
 from tracking.core import errors, json
 from tracking.core.clock import utc_now

@@ -66,6 +66,7 @@ def purge_points(*, run_ids: Sequence[int], limit: int) -> PointsRemoved:
         size_bytes += sum(some.values())
     if rows == limit:
         return PointsRemoved(0, 0, size_bytes, is_rest=False)
+    forget_documents(run_ids=run_ids)
     series = MetricSeries.objects.filter(run__in=run_ids)
     points = series.aggregate(points=Sum("received"))["points"] or 0
     return PointsRemoved(series.delete()[0], points, size_bytes, is_rest=True)

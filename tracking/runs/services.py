@@ -154,7 +154,7 @@ def create_run(
     :raises QuotaExceededError: if the workspace may not hold more.
     """
     hold_active_experiment(experiment)
-    check_run_quota(workspace_id=experiment.workspace_id)
+    check_run_quota(workspace_id=experiment.workspace.pk)
     check_distinct(tags, field="tag")
     tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
     if name and tagged and name != tagged:

@@ -8,8 +8,12 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import django
+
+if TYPE_CHECKING:
+    from tracking.metrics.codec import Points
 
 
 def main() -> None:
@@ -98,9 +102,13 @@ def _stored(run_id: int) -> dict[str, list[tuple[int, int, float]]]:
 
     run = Run.objects.get(pk=run_id)
     return {
-        key: [(row[0], row[1], row[2]) for row in get_history(run=run, key=key, page_token="", max_results=10_000).rows]
+        key: _rows(get_history(run=run, key=key, page_token="", max_results=10_000).points)
         for key in ("old", "new", "short")
     }
+
+
+def _rows(points: "Points") -> list[tuple[int, int, float]]:
+    return list(zip(points.steps.tolist(), points.timestamps_ms.tolist(), points.values.tolist(), strict=True))
 
 
 def _blocks(run_id: int) -> int:

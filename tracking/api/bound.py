@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from tracking.api.mlflow.messages import RunNamed
 from tracking.artifacts.paths import ArtifactPath
 from tracking.core.errors import PermissionDeniedError
 
@@ -18,8 +17,9 @@ def check_own_run(*, run_uid: str, body: object, path: Mapping[str, str]) -> Non
 
 def _named(body: object, path: Mapping[str, str]) -> str | None:
     """Return the run that a request is about; files are addressed ``<experiment>/<run>/artifacts/…``."""
-    if isinstance(body, RunNamed):
-        return body.uid
+    uid = getattr(body, "uid", None)  # of messages.RunNamed, whose two ids may name the run
+    if isinstance(uid, str):
+        return uid
     if "path" in path:
         parts = ArtifactPath.parse(path["path"], allow_empty=True).parts
         return parts[1] if len(parts) > 2 else None
