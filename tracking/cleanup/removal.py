@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import run_folder, run_home
-from tracking.artifacts.services import clear_files
+from tracking.artifacts.services import clear_files, count_cleared
 from tracking.artifacts.types import Cleared
 from tracking.cleanup.leases import Lease, Step
 from tracking.cleanup.models import Deletion
@@ -46,8 +46,8 @@ class Removal:
         self._lease = lease
         self._scope = scope
         self._cursor: dict[str, object] = dict(lease.deletion.cursor)
-        self._runs = Pace(size=8, most=200)
-        self._rows = Pace(size=64, most=2_000)
+        self._runs = Pace(least=8, most=200)
+        self._rows = Pace(least=64, most=2_000)
 
     def measure(self) -> None:
         """Count all that is to go, once: nothing is added any more, so that this is also what will have gone."""
@@ -128,7 +128,7 @@ class Removal:
         cleared = clear_files(workspace=workspace, paths=[*map(_model_home, models), *homes], limit=FILES_AT_ONCE)
         began_at = time.monotonic()
         with self._lease.step() as step:
-            _count_files(step, cleared)
+            _count_files(step, workspace, cleared)
             if cleared.is_empty and models:
                 step.counts["models"] += purge_models(pks=[model.pk for model in models])
             elif cleared.is_empty and self._purge_points(step, pks):
@@ -151,7 +151,7 @@ class Removal:
             return False
         cleared = clear_files(workspace=workspace, paths=list(map(_model_home, models)), limit=FILES_AT_ONCE)
         with self._lease.step() as step:
-            _count_files(step, cleared)
+            _count_files(step, workspace, cleared)
             if cleared.is_empty:
                 step.counts["models"] += purge_models(pks=[model.pk for model in models])
         return True
@@ -162,7 +162,7 @@ class Removal:
         if not cleared.files:
             return False
         with self._lease.step() as step:
-            _count_files(step, cleared)
+            _count_files(step, workspace, cleared)
         return True
 
     def _remove_part(self, scope: Scope) -> bool:
@@ -175,7 +175,7 @@ class Removal:
                 workspace=scope.workspace, paths=[run_folder(run).join(scope.path)], limit=FILES_AT_ONCE
             )
             with self._lease.step() as step:
-                _count_files(step, cleared)
+                _count_files(step, scope.workspace, cleared)
                 self._keep(step, is_removed=cleared.is_empty)
             return True
         with self._rows.batch() as size, self._lease.step() as step:
@@ -227,7 +227,8 @@ def check_empty(deletion: Deletion, scope: Scope) -> None:
         raise InvalidStateError("After the last step there were files left.")
 
 
-def _count_files(step: Step, cleared: Cleared) -> None:
+def _count_files(step: Step, workspace: "Workspace", cleared: Cleared) -> None:
+    count_cleared(workspace=workspace, cleared=cleared)
     step.counts += Counter(artifacts=cleared.files, artifact_bytes=cleared.size_bytes)
     step.size_bytes += cleared.size_bytes
 
