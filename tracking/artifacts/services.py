@@ -1,6 +1,6 @@
 """Changes to artifacts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tracking.artifacts.paths import ArtifactPath
@@ -49,12 +49,13 @@ def delete_files(*, workspace: Workspace, path: ArtifactPath) -> int:
     return freed
 
 
-def clear_files(*, workspace: Workspace, path: ArtifactPath, limit: int) -> Cleared:
-    """Remove at most ``limit`` files at or below a path; the root stands for all the workspace has."""
+def clear_files(*, workspace: Workspace, paths: Sequence[ArtifactPath], limit: int) -> Cleared:
+    """Remove at most ``limit`` files at or below these paths; the root stands for all the workspace has. One query."""
     folder = workspace_folder(workspace)
     with named_within(folder):
-        cleared = the_store().clear(folder / path if path.parts else folder, limit=limit)
-    add_artifact_bytes(workspace_id=workspace.pk, change=-cleared.size_bytes)
+        cleared = the_store().clear([folder / path if path.parts else folder for path in paths], limit=limit)
+    if cleared.size_bytes:
+        add_artifact_bytes(workspace_id=workspace.pk, change=-cleared.size_bytes)
     return cleared
 
 

@@ -125,7 +125,7 @@ class Removal:
         pks = [pk for pk, _, _ in rows]
         models = models_of_runs(run_ids=pks, limit=MODELS_AT_ONCE)
         homes = [run_home(experiment_id=experiment_id, uid=uid) for _, experiment_id, uid in rows]
-        cleared = _clear(workspace, [*map(_model_home, models), *homes])
+        cleared = clear_files(workspace=workspace, paths=[*map(_model_home, models), *homes], limit=FILES_AT_ONCE)
         began_at = time.monotonic()
         with self._lease.step() as step:
             _count_files(step, cleared)
@@ -149,7 +149,7 @@ class Removal:
         models = models_in(experiment_id=experiment_id, limit=MODELS_AT_ONCE)
         if not models:
             return False
-        cleared = _clear(workspace, list(map(_model_home, models)))
+        cleared = clear_files(workspace=workspace, paths=list(map(_model_home, models)), limit=FILES_AT_ONCE)
         with self._lease.step() as step:
             _count_files(step, cleared)
             if cleared.is_empty:
@@ -158,7 +158,7 @@ class Removal:
 
     def _remove_files(self, workspace: "Workspace", paths: Sequence[ArtifactPath]) -> bool:
         """Remove files that no row names; tell whether there were any."""
-        cleared = _clear(workspace, paths)
+        cleared = clear_files(workspace=workspace, paths=paths, limit=FILES_AT_ONCE)
         if not cleared.files:
             return False
         with self._lease.step() as step:
@@ -171,7 +171,9 @@ class Removal:
         if run is None or self._cursor.get("is_removed"):
             return False
         if scope.kind is Kind.ARTIFACT:
-            cleared = _clear(scope.workspace, [run_folder(run).join(scope.path)])
+            cleared = clear_files(
+                workspace=scope.workspace, paths=[run_folder(run).join(scope.path)], limit=FILES_AT_ONCE
+            )
             with self._lease.step() as step:
                 _count_files(step, cleared)
                 self._keep(step, is_removed=cleared.is_empty)
@@ -223,18 +225,6 @@ def check_empty(deletion: Deletion, scope: Scope) -> None:
         raise InvalidStateError(f"After the last step these were left: {dict(+left)}.")
     if next(file_sizes(scope), None) is not None:
         raise InvalidStateError("After the last step there were files left.")
-
-
-def _clear(workspace: "Workspace", paths: Sequence[ArtifactPath]) -> Cleared:
-    """Remove files below these paths, one path after the other, and stop at a number of files."""
-    files = size_bytes = 0
-    for path in paths:
-        cleared = clear_files(workspace=workspace, path=path, limit=FILES_AT_ONCE - files)
-        files += cleared.files
-        size_bytes += cleared.size_bytes
-        if not cleared.is_empty:
-            return Cleared(files, size_bytes, is_empty=False)
-    return Cleared(files, size_bytes, is_empty=True)
 
 
 def _count_files(step: Step, cleared: Cleared) -> None:
