@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,16 +65,15 @@ def shown(database: str, server: str, result: Result) -> str:
 
 def compared(medians: dict[str, Result]) -> str:
     """Return for the terminal how many times as good this server is as each peer."""
-    ours = medians.get(OURS)
-    ratios = [f"{_times(ours, medians[peer])} {peer}" for peer in PEERS if ours and peer in medians]
-    return f"    {ours.workload}: {', '.join(ratios)}" if ours and ratios else ""
+    ratios = [f"{_against(peer, medians)} {peer}" for peer in PEERS if peer in medians and OURS in medians]
+    return f"    {medians[OURS].workload}: {', '.join(ratios)}" if ratios else ""
 
 
 def _table(kept: Sequence[Kept]) -> str:
     servers = [name for name in (OURS, OURS_NORMAL, *PEERS) if any(one.server == name for one in kept)]
     workloads = sorted({one.result.workload: None for one in kept}, key=_place)
     lines = [
-        f"| workload | {' | '.join(servers)} | against MLflow | FastTrackML | wanted | measured |",
+        f"| workload | {' | '.join(servers)} | against MLflow | against FastTrackML | wanted | measured |",
         f"|---|{'---|' * len(servers)}---|---|---|---|",
     ]
     for workload in workloads:
@@ -82,9 +81,9 @@ def _table(kept: Sequence[Kept]) -> str:
         results = {name: one.result for name, one in by_server.items()}
         unit = next(iter(results.values())).unit
         cells = [_cell(results[name], with_unit=False) if name in results else "" for name in servers]
-        ratios = [_times(results.get(OURS), results.get(peer)) for peer in PEERS]
+        ratios = [_against(peer, results) for peer in PEERS]
         when = by_server[OURS] if OURS in by_server else next(iter(by_server.values()))
-        taken = f"{when.date}, {when.rounds} rounds, load {when.load:.1f}"
+        taken = f"{when.date}, rounds: {when.rounds}, load {when.load:.1f}"
         lines.append(f"| {' | '.join([f'{workload}, {unit}', *cells, *ratios, _wanted(target_of(workload)), taken])} |")
     return "\n".join(lines)
 
@@ -103,6 +102,12 @@ def _cell(result: Result, *, with_unit: bool = True) -> str:
     parts += [f"WRONG: {result.wrong}"] if result.wrong else []
     parts += [result.note] if result.note and not result.failures else []
     return "; ".join([" ".join(parts[:2]), *parts[2:]])
+
+
+def _against(peer: str, results: Mapping[str, Result]) -> str:
+    """Return how many times as good this server is as a peer, at the peer's durability."""
+    ours = results.get(OURS_NORMAL if peer == FASTTRACKML and OURS_NORMAL in results else OURS)
+    return _times(ours, results.get(peer))
 
 
 def _times(ours: Result | None, peer: Result | None) -> str:

@@ -19,7 +19,7 @@ from tests.support.programs import free_port, wait_until
 
 OURS, OURS_NORMAL, MLFLOW, FASTTRACKML = "mlportal", "mlportal, NORMAL", "MLflow", "FastTrackML"
 FASTTRACKML_VERSION = "0.6.0"
-START_TIMEOUT_S = 180
+START_TIMEOUT_S = 600
 STOP_TIMEOUT_S = 20
 TOKEN_LIFE_S = 1800  # half of a tracking token's
 

@@ -20,7 +20,7 @@ from tracking.api.bound import check_own_run
 from tracking.audit.origin import note_token
 from tracking.core import errors, json
 from tracking.core.clock import utc_now
-from tracking.core.commits import GroupCommit
+from tracking.core.commits import commit
 from tracking.identity.queries import Credential, count_unknown, credential_by_token
 from tracking.identity.services import note_use
 from tracking.workspaces import access
@@ -34,7 +34,6 @@ MAX_BODY_BYTES = 1_000_000
 RETRY_AFTER_S = 1
 WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 Body = TypeVar("Body", bound=json.Request)
-COMMITS = GroupCommit()
 log = structlog.get_logger(__name__)
 
 STATUS_AND_CODE: Mapping[type[errors.TrackingError], tuple[int, str]] = {
@@ -188,7 +187,7 @@ class MlflowView(ApiView):
         def answer_call() -> object:
             return called.function(call, *given, **path)
 
-        answer = COMMITS.run(answer_call) if called.shares_commit else answer_call()
+        answer = commit(answer_call) if called.shares_commit else answer_call()
         return answer if isinstance(answer, HttpResponseBase) else json_response(answer)
 
 

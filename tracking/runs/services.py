@@ -298,7 +298,7 @@ def intern_keys(*, experiment_id: int, kind: KeyKind, names: Sequence[str]) -> d
     new = [name for name in asked if name not in found]
     if new:
         Key.objects.bulk_create(
-            (Key(experiment_id=experiment_id, kind=kind, name=name) for name in new), ignore_conflicts=True
+            (Key(experiment_id=experiment_id, kind=kind, name=name) for name in sorted(new)), ignore_conflicts=True
         )
         found |= _key_ids(experiment_id, kind, new)
 

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.support.programs import wait_until
 from tracking.core.clock import utc_now
-from tracking.core.commits import GroupCommit, one_change
+from tracking.core.commits import GroupCommit, commit, one_change
 from tracking.workspaces.models import ResourceGroup
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,3 +182,20 @@ class TestOneChange:
         GroupCommit().run(both)
 
         assert names() == {"a", "c"}
+
+
+class TestCommit:
+    def test_keeps_what_is_acknowledged_of_many_at_once(self) -> None:
+        def attempt(name: str) -> object:
+            try:
+                return commit(lambda: add(name))
+            except IntegrityError as error:
+                return error
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(8) as threads:
+            results = list(threads.map(attempt, [f"lab-{number // 2}" for number in range(40)]))
+
+        kept = [result for result in results if isinstance(result, str)]
+        assert sorted(kept) == sorted(names()) == sorted(f"lab-{number}" for number in range(20))
