@@ -39,6 +39,7 @@ OPEN, PERSON = Rule(Place.OPEN), Rule(Place.PERSON)
 OWNER = Rule(Place.SERVER, Permission.MANAGE)
 READ, WRITE = Rule(Place.WORKSPACE, Permission.READ), Rule(Place.WORKSPACE, Permission.WRITE)
 MANAGE = Rule(Place.WORKSPACE, Permission.MANAGE)
+READ_GROUP = Rule(Place.GROUP)
 W = "w/<str:workspace>"
 E = f"{W}/experiments"
 
@@ -60,6 +61,23 @@ PAGES: Table = {
     "audit": {"GET": OWNER},
     W: {"GET": READ, "POST": READ},
     f"{W}/": {"GET": READ, "POST": READ},
+    f"{W}/settings": {"GET": READ, "POST": MANAGE},
+    f"{W}/access": {"GET": READ},
+    f"{W}/delete": {"GET": READ, "POST": READ},  # the plan says what will go; the service asks who may
+    f"{W}/trash": {"GET": READ, "POST": WRITE},
+    f"{W}/experiments.csv": {"GET": READ},
+    f"{W}/experiments.json": {"GET": READ},
+    f"{W}/runs/<str:uid>/note": {"POST": WRITE},
+    f"{W}/runs/<str:uid>/frame": {"GET": READ},
+    f"{W}/charts/series.csv": {"GET": READ, "POST": READ},
+    f"{W}/charts/values": {"GET": READ, "POST": READ},
+    "search": {"GET": PERSON},
+    "groups": {"GET": PERSON, "POST": OWNER},
+    "groups/<str:group>": {"GET": READ_GROUP, "POST": READ_GROUP},
+    "groups/<str:group>/delete": {"GET": READ_GROUP, "POST": READ_GROUP},
+    "deletions/<str:uid>": {"GET": PERSON, "POST": PERSON},  # who may see it, its target decides
+    "work": {"GET": OWNER},
+    "orphans": {"GET": OWNER, "POST": OWNER},
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},
