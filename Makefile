@@ -47,6 +47,6 @@ $(VENV)/run.stamp: requirements.txt | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/test.stamp: requirements.txt requirements-dev.txt sdk/pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp

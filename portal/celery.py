@@ -1,9 +1,16 @@
-"""The Celery application: Redis as broker, or a folder of the data folder when there is none."""
+"""The Celery application: Redis as broker, or a folder of the data folder when there is none.
+
+The broker is never the truth: what is to be done stands in the database, and a sweeper finds what no message told of
+(tracking/cleanup). So messages carry ids alone, may be lost, and may come twice.
+"""
 
 import os
+import signal
 import warnings
+from typing import Any
 
-from celery import Celery
+import structlog
+from celery import Celery, bootsteps
 from celery.platforms import SecurityWarning
 from django.conf import settings
 
@@ -11,11 +18,24 @@ from django.conf import settings
 warnings.filterwarnings("ignore", category=SecurityWarning)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 app = Celery("mlportal")
+log = structlog.get_logger("mlportal.worker")
+
+SWEEP_EVERY_S = 5
+BROKER_TIMEOUT_S = 1  # a request that only wants to wake a worker up must not wait for a broker that is down
+VISIBILITY_TIMEOUT_S = 3_600  # far beyond what a task takes: their work is cut into slices of seconds
 
 
 def _broker() -> dict[str, object]:
     if settings.ENV.redis_url:
-        return {"broker_url": settings.ENV.redis_url, "broker_transport_options": {"visibility_timeout": 3600}}
+        return {
+            "broker_url": settings.ENV.redis_url,
+            "broker_transport_options": {
+                "visibility_timeout": VISIBILITY_TIMEOUT_S,
+                "socket_connect_timeout": BROKER_TIMEOUT_S,
+                "socket_timeout": 10 * BROKER_TIMEOUT_S,
+                "retry_on_timeout": True,
+            },
+        }
     folders = {name: settings.ENV.data_dir / "queue" / name for name in ("messages", "control")}
     for folder in folders.values():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,6 +59,9 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_connection_timeout=BROKER_TIMEOUT_S,
+    task_publish_retry=False,
     timezone="UTC",
     beat_schedule={
         "forget-expired-credentials": {"task": "identity.forget_expired", "schedule": 3600},
@@ -46,6 +69,36 @@ app.conf.update(
         "measure-artifacts": {"task": "artifacts.measure_usage", "schedule": 1800},
         "prepare-documents": {"task": "api.prepare_documents", "schedule": 10},
         "compact-metrics": {"task": "metrics.sweep", "schedule": 60},
+        # Sweeps pile up while a worker is busy or away, and one of them does the work of all.
+        "find-deletions": {
+            "task": "cleanup.sweep",
+            "schedule": SWEEP_EVERY_S,
+            "options": {"expires": 2 * SWEEP_EVERY_S},
+        },
+        "empty-trash": {"task": "cleanup.empty_trash", "schedule": 3600},
+        "look-for-orphans": {"task": "cleanup.look_for_orphans", "schedule": 86_400},
     },
 )
-app.autodiscover_tasks(["tracking.identity", "tracking.artifacts", "tracking.metrics", "tracking.api"])
+app.autodiscover_tasks(
+    ["tracking.identity", "tracking.artifacts", "tracking.metrics", "tracking.cleanup", "tracking.api"]
+)
+
+
+class TimetableWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Ends a worker whose timetable (beat, a process beside it) has died: the supervisor starts both anew."""
+
+    requires = {"celery.worker.components:Beat", "celery.worker.components:Timer"}
+
+    def start(self, worker: Any) -> None:
+        """Look every few seconds, if this worker keeps the timetable."""
+        if worker.beat:
+            worker.timer.call_repeatedly(SWEEP_EVERY_S, self.look, (worker,))
+
+    def look(self, worker: Any) -> None:
+        """Ask the worker to stop if its timetable has."""
+        if not worker.beat.is_alive():
+            log.error("timetable_died")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+app.steps["worker"].add(TimetableWatch)

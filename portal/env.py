@@ -83,7 +83,23 @@ SETTINGS = (
     Setting(
         "PORTAL_WORKSPACE_MAX_RUNS", "0", "Runs that any workspace may hold, deleted ones included. 0: no such limit."
     ),
-    Setting("PORTAL_WORKSPACE_MAX_GB", "0", "Gigabytes of artifacts that any workspace may hold. 0: no such limit."),
+    Setting("PORTAL_WORKSPACE_MAX_GIB", "0", "Gibibytes of artifacts that any workspace may hold. 0: no such limit."),
+    Setting(
+        "PORTAL_TRASH_DAYS",
+        "14",
+        "Days that deleted experiments and runs can be restored before they are removed for good; 0: for ever.",
+    ),
+    Setting(
+        "PORTAL_WORKSPACE_TRASH_DAYS",
+        "0",
+        "Days that a deleted workspace can be restored, unless it is purged at once; 0: it is removed at once.",
+    ),
+    Setting("PORTAL_GROUP_TRASH_DAYS", "0", "The same for resource groups."),
+    Setting(
+        "PORTAL_LEASE_S",
+        "20",
+        "Seconds without a sign of life after which another worker takes over a deletion, 2 to 300.",
+    ),
     Setting("PORTAL_LOG_FORMAT", "console", "console: lines for people. json: one JSON object a line."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
@@ -112,8 +128,12 @@ class Env:
     max_groups: int
     max_workspaces: int
     workspace_max_runs: int
-    workspace_max_gb: int
+    workspace_max_gib: int
     session_idle_hours: int
+    trash_days: int
+    workspace_trash_days: int
+    group_trash_days: int
+    lease_s: int
     log_format: str
     log_level: str
 
@@ -164,8 +184,14 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         workspace_max_runs=_number(
             "PORTAL_WORKSPACE_MAX_RUNS", get("PORTAL_WORKSPACE_MAX_RUNS"), least=0, most=999_999_999
         ),
-        workspace_max_gb=_number("PORTAL_WORKSPACE_MAX_GB", get("PORTAL_WORKSPACE_MAX_GB"), least=0, most=999_999),
+        workspace_max_gib=_number("PORTAL_WORKSPACE_MAX_GIB", get("PORTAL_WORKSPACE_MAX_GIB"), least=0, most=999_999),
         session_idle_hours=_number("PORTAL_SESSION_IDLE_HOURS", get("PORTAL_SESSION_IDLE_HOURS"), least=1, most=8760),
+        trash_days=_number("PORTAL_TRASH_DAYS", get("PORTAL_TRASH_DAYS"), least=0, most=36_500),
+        workspace_trash_days=_number(
+            "PORTAL_WORKSPACE_TRASH_DAYS", get("PORTAL_WORKSPACE_TRASH_DAYS"), least=0, most=36_500
+        ),
+        group_trash_days=_number("PORTAL_GROUP_TRASH_DAYS", get("PORTAL_GROUP_TRASH_DAYS"), least=0, most=36_500),
+        lease_s=_number("PORTAL_LEASE_S", get("PORTAL_LEASE_S"), least=2, most=300),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
         log_level=_choice("PORTAL_LOG_LEVEL", get("PORTAL_LOG_LEVEL").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
     )

@@ -61,6 +61,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "tracking.web.base.owner_links",
             ],
         },
     },
@@ -89,7 +90,7 @@ PORTAL_URL = ENV.url
 # ---- limits --------------------------------------------------------------------------------------------------------
 
 MAX_GROUPS, MAX_WORKSPACES = ENV.max_groups, ENV.max_workspaces
-WORKSPACE_MAX_RUNS, WORKSPACE_MAX_BYTES = ENV.workspace_max_runs, ENV.workspace_max_gb * 10**9  # 0: none
+WORKSPACE_MAX_RUNS, WORKSPACE_MAX_BYTES = ENV.workspace_max_runs, ENV.workspace_max_gib * 2**30  # 0: none
 
 # ---- people --------------------------------------------------------------------------------------------------------
 
@@ -128,6 +129,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF],
         "style-src": [SELF, NONCE],
         "img-src": [SELF, "data:"],
+        "media-src": [SELF],
         "font-src": [SELF],
         "connect-src": [SELF],
         "frame-src": [SELF],

@@ -18,7 +18,7 @@ TAG = re.compile(r"<[^>]+>")
 BLOCKS = re.compile(r"{% blocktranslate.*?{% endblocktranslate %}|{% comment.*?{% endcomment %}", re.S)
 TEMPLATES = sorted((BASE_DIR / "templates").rglob("*.html"))
 # Read by people in any language: names, keys of the keyboard, what is written in code.
-AS_THEY_ARE = {"mlportal", "Esc", "Shift", "Ctrl", "Alt", "Enter", "EN", "English", "UTC", "NaN"}
+AS_THEY_ARE = {"mlportal", "Esc", "Shift", "Ctrl", "Alt", "Enter", "EN", "English", "UTC", "NaN", "CSV", "JSON"}
 BARE_TAGS = {"code", "kbd", "pre", "script", "style"}
 
 
@@ -106,7 +106,7 @@ class TestLanguage:
         assert '<html lang="zh-hans">' in chinese
         assert "工作区" in chinese
 
-        client.post("/language", {"code": "en", "next": "/account"})
+        client.post("/language", {"code": "en", "back": "/account"})
         assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "zh-CN"}).content.decode()
 
     @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ class TestLanguage:
         [("/account?x=1", "/account?x=1"), ("//evil.example", "/"), ("https://evil.example", "/")],
     )
     def test_choice_leads_back_to_a_page_of_ours(self, client: Client, db: None, wanted: str, leads_to: str) -> None:
-        response = client.post("/language", {"code": "zh-hans", "next": wanted})
+        response = client.post("/language", {"code": "zh-hans", "back": wanted})
 
         assert (response.status_code, response["Location"]) == (302, leads_to)
         assert response.cookies["language"].value == "zh-hans"
 
     def test_of_nobody_changes_nothing(self, client: Client, db: None) -> None:
-        assert "language" not in client.post("/language", {"code": "xx", "next": "/"}).cookies
+        assert "language" not in client.post("/language", {"code": "xx", "back": "/"}).cookies
 
     def test_has_a_catalogue_for_scripts(self, client: Client, db: None) -> None:
         client.cookies["language"] = "zh-hans"

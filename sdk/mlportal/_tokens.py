@@ -36,11 +36,16 @@ QUICK = httpx.Timeout(15, connect=5)
 
 @dataclass(frozen=True)
 class TrackingToken:
-    """A token for the tracking API of one workspace. ``life_s`` was asked for; ``expires_at_s``: epoch seconds."""
+    """A token for the tracking API of one workspace.
+
+    ``life_s``: what was asked for; ``renew_at_s``, when half of what was given is over, and ``expires_at_s``: epoch
+    seconds.
+    """
 
     endpoint: str
     workspace: str
     token: str
+    renew_at_s: float
     expires_at_s: float
     life_s: int
 
@@ -54,8 +59,12 @@ class TrackingToken:
         return self.expires_at_s - time.time()
 
     def is_due(self) -> bool:
-        """Tell whether less than half of its life is left: time to renew it."""
-        return self.left_s() < self.life_s / 2
+        """Tell whether it is time to renew it."""
+        return time.time() >= self.renew_at_s
+
+    def is_overdue(self) -> bool:
+        """Tell whether it ought to have been renewed a while ago, so that nobody seems to keep it."""
+        return time.time() >= (self.renew_at_s + self.expires_at_s) / 2
 
     def is_for(self, url: str) -> bool:
         """Tell whether a request to ``url`` may carry it: the same server, the same workspace."""
@@ -133,7 +142,7 @@ class TokenFile:
                 rows = json.loads(self.path.read_text(encoding="utf-8"))
                 self._tokens = {uri: TrackingToken(**row) for uri, row in rows.items()}
                 self._seen = seen
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return {}
         return self._tokens
 
@@ -186,7 +195,9 @@ def _renew(old: TrackingToken) -> TrackingToken:
         raise NotSignedInError("It has expired.")
     transport = Transport(old.endpoint, token=old.token, patience_s=0, timeout=QUICK)
     try:
-        response = transport.send("POST", f"api/v1/workspaces/{quoted(old.workspace)}/tracking-uri/renew", json={})
+        response = transport.send(
+            "POST", f"api/v1/workspaces/{quoted(old.workspace)}/tracking-uri/renew", json={"life_s": old.life_s}
+        )
     finally:
         transport.close()
     return _token_from(response, endpoint=old.endpoint, workspace=old.workspace, life_s=old.life_s)
@@ -199,7 +210,8 @@ def _token_from(response: httpx.Response, *, endpoint: str, workspace: str, life
     except (ValueError, KeyError, TypeError) as error:
         raise MlportalError(f"The server's answer about a tracking token is not understood: {error}") from None
     left_s = expires_at_s - _server_time_s(response)
-    return TrackingToken(endpoint, workspace, token, time.time() + left_s, life_s)
+    now_s = time.time()
+    return TrackingToken(endpoint, workspace, token, now_s + left_s / 2, now_s + left_s, life_s)
 
 
 def _server_time_s(response: httpx.Response) -> float:

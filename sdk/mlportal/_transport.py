@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Union
@@ -165,6 +166,7 @@ class Transport:
         ):  # a forked child must not share its parent's sockets
             self._client = httpx.Client(timeout=self._timeout, headers={"User-Agent": USER_AGENT})
             self._client_pid = os.getpid()
+            weakref.finalize(self, self._client.close)
         return self._client
 
     def _headers(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from mlportal._transport import Transport, quoted
 from mlportal.errors import DeletionFailedError, TimedOutError
 
 PATH = "api/v1/deletions"
-ENDED = frozenset({"done", "failed"})
+ENDED = frozenset({"done", "failed", "cancelled"})
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 3.0
 
 
@@ -39,14 +39,17 @@ class DeletionPlan:
 class Deletion:
     """A deletion as it stood when it was asked for; ``refresh`` and ``wait`` return newer ones.
 
-    ``state``: accepted, running, paused, failed, done. ``done`` and ``total``: counts by kind. Times are aware, UTC.
+    ``state``: accepted, running, paused, failed, cancelled, done. ``done`` and ``total``: counts by kind.
+    Times are aware, UTC.
     """
 
     uid: str
     state: str
+    mode: str
     target: Mapping[str, Any]
     asked_by: str | None
     asked_at: datetime | None
+    due_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     done: Mapping[str, int]
@@ -72,12 +75,16 @@ class Deletion:
         """Have a paused deletion go on."""
         return self._change("resume")
 
+    def cancel(self) -> Deletion:
+        """Give up one that does not run; what is left can be used again."""
+        return self._change("cancel")
+
     def wait(
         self, *, timeout_s: float | None = None, on_progress: Callable[[Deletion], None] | None = None
     ) -> Deletion:
         """Return it once it is done. ``on_progress`` is called with every newer state.
 
-        :raises DeletionFailedError: if it fails.
+        :raises DeletionFailedError: if it fails or is cancelled.
         :raises TimedOutError: if it takes longer than ``timeout_s``; it goes on, on the server.
         """
         give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
@@ -92,8 +99,9 @@ class Deletion:
             current = current.refresh()
             if on_progress is not None:
                 on_progress(current)
-        if current.state == "failed":
-            raise DeletionFailedError(f"Deletion {self.uid} failed: {current.error or 'the server gives no reason'}")
+        if current.state != "done":
+            why = current.error or "the server gives no reason"
+            raise DeletionFailedError(f"Deletion {self.uid} {current.state}: {why}")
         return current
 
     def _change(self, verb: str) -> Deletion:
@@ -114,13 +122,13 @@ def plan_deletion(transport: Transport, target: Mapping[str, Any]) -> DeletionPl
 
 
 def start_deletion(
-    transport: Transport, target: Mapping[str, Any], *, confirm: str | None = None, mode: str | None = None
+    transport: Transport, target: Mapping[str, Any], *, confirm: str | None = None, even_running: bool = False
 ) -> Deletion:
-    """Ask for a deletion and return it, accepted.
+    """Ask for a deletion for good and return it, accepted. ``even_running``: runs that still run go too.
 
-    :raises ConflictError: if a lock or something else forbids it.
+    :raises ConflictError: if a lock or a running run forbids it.
     """
-    body = {**target, **({"confirm": confirm} if confirm else {}), **({"mode": mode} if mode else {})}
+    body = {**target, "mode": "purge", "even_running": even_running, **({"confirm": confirm} if confirm else {})}
     return _deletion(transport, transport.call("POST", PATH, body=body))
 
 
@@ -138,9 +146,11 @@ def _deletion(transport: Transport, answer: Mapping[str, Any]) -> Deletion:
     return Deletion(
         uid=answer["uid"],
         state=answer["state"],
+        mode=answer["mode"],
         target=answer["target"],
         asked_by=answer["asked_by"],
         asked_at=parse_time(answer["asked_at"]),
+        due_at=parse_time(answer["due_at"]),
         started_at=parse_time(answer["started_at"]),
         ended_at=parse_time(answer["ended_at"]),
         done=answer["done"],

@@ -164,16 +164,24 @@ class Experiment:
             if key in self.tags:
                 self._change("delete-experiment-tag", key=key)
 
-    def delete(self, *, purge: bool = False, no_wait: bool = False, timeout_s: float | None = None) -> Deletion | None:
+    def delete(
+        self,
+        *,
+        purge: bool = False,
+        no_wait: bool = False,
+        even_running: bool = False,
+        timeout_s: float | None = None,
+    ) -> Deletion | None:
         """Move it with its runs to the trash (returns None), or, with ``purge``, delete both for good.
 
+        :raises ConflictError: if a lock forbids a purge, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if a purge stops before its end.
         """
         if not purge:
             self._change("delete")
             return None
         target = {"kind": "experiment", "workspace": self.workspace.name, "experiment_id": self.id}
-        started = deletions.start_deletion(self.workspace._transport, target, mode="purge")
+        started = deletions.start_deletion(self.workspace._transport, target, even_running=even_running)
         return started if no_wait else started.wait(timeout_s=timeout_s)
 
     def restore(self) -> None:

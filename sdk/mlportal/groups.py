@@ -118,15 +118,18 @@ class ResourceGroup:
         self,
         *,
         no_wait: bool = False,
+        even_running: bool = False,
         timeout_s: float | None = None,
         on_progress: Callable[[Deletion], None] | None = None,
     ) -> Deletion:
         """Delete the group with all that is in it, for good. Returns when it is done; at once with ``no_wait``.
 
-        :raises ConflictError: if a lock forbids it.
+        :raises ConflictError: if a lock forbids it, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if it stops before its end.
         """
-        started = deletions.start_deletion(self._transport, self._target(), confirm=self.name)
+        started = deletions.start_deletion(
+            self._transport, self._target(), confirm=self.name, even_running=even_running
+        )
         return started if no_wait else started.wait(timeout_s=timeout_s, on_progress=on_progress)
 
     def _target(self) -> dict[str, str]:

@@ -63,8 +63,7 @@ class _SendAgain:
             again.body.seek(self._begin)
         elif again.body is not None and not isinstance(again.body, (str, bytes)):
             return response
-        response.content  # noqa: B018  (read to its end, the connection can be used again)
-        response.close()
+        response.raw.close()  # the server may not have read the body: what is sent again goes by a new connection
         _sign(again, fresh)
         answer = response.connection.send(again, **sending)
         answer.history.append(response)
@@ -77,8 +76,8 @@ def _sign(request: Any, token: TrackingToken) -> None:
 
 
 def _freshest(file: TokenFile, token: TrackingToken) -> TrackingToken:
-    """Return the token; renewed first if a quarter of its life or less is left, which says that its keeper is gone."""
-    if token.left_s() > token.life_s / 4:
+    """Return the token; renewed first if it is overdue, which says that its keeper is gone."""
+    if not token.is_overdue():
         return token
     try:
         return file.refresh(token)

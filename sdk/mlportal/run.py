@@ -402,16 +402,24 @@ class Run(RunFiles):
             raise RunFailedError(f"Run {self.id} is {status}: {self._row.tags.get(ERROR, 'no reason is given')}")
         return self.get_details()
 
-    def delete(self, *, purge: bool = False, no_wait: bool = False, timeout_s: float | None = None) -> Deletion | None:
+    def delete(
+        self,
+        *,
+        purge: bool = False,
+        no_wait: bool = False,
+        even_running: bool = False,
+        timeout_s: float | None = None,
+    ) -> Deletion | None:
         """Move it to the trash (returns None), or, with ``purge``, delete it and its files for good.
 
+        :raises ConflictError: if a lock forbids a purge, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if a purge stops before its end.
         """
         if not purge:
             self.workspace._mlflow.change_run("delete", self.id)
             return None
         target = {"kind": "run", "workspace": self.workspace.name, "run_ids": [self.id]}
-        started = deletions.start_deletion(self.workspace._transport, target, mode="purge")
+        started = deletions.start_deletion(self.workspace._transport, target, even_running=even_running)
         return started if no_wait else started.wait(timeout_s=timeout_s)
 
     def restore(self) -> None:

@@ -230,6 +230,7 @@ class Workspace:
         delete_dependent_resources: bool = True,
         no_wait: bool = False,
         *,
+        even_running: bool = False,
         timeout_s: float | None = None,
         on_progress: Callable[[Deletion], None] | None = None,
     ) -> Deletion:
@@ -237,10 +238,12 @@ class Workspace:
 
         ``delete_dependent_resources`` is there for Azure ML's sake: what a workspace holds never outlives it.
 
-        :raises ConflictError: if a lock forbids it.
+        :raises ConflictError: if a lock forbids it, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if it stops before its end.
         """
-        started = deletions.start_deletion(self._transport, self._target(), confirm=self.name)
+        started = deletions.start_deletion(
+            self._transport, self._target(), confirm=self.name, even_running=even_running
+        )
         return started if no_wait else started.wait(timeout_s=timeout_s, on_progress=on_progress)
 
     @property

@@ -3,6 +3,7 @@ import { attach as attachCellMenu, filteredBy } from "./cell_menu.js";
 import { attach as attachFilterBox } from "./filter_box.js";
 import { isTyping } from "./frame.js";
 import { attach as attachLiveRows, awaitFirstRun } from "./live_rows.js";
+import { keepRunList } from "./run_list.js";
 import { gettext, ngettext, fill } from "./words.js";
 
 const part = document.getElementById("runs-part");
@@ -88,7 +89,7 @@ function startChoosing() {
       const target = new URL(form.dataset.compareUrl, location.href);
       target.search = `?runs=${uids().join(",")}`;
       const now = new URL(location.href).searchParams;
-      for (const name of ["x", "smooth", "logy", "base"]) if (now.has(name)) target.searchParams.set(name, now.get(name));
+      for (const name of ["x", "smooth", "logx", "logy", "clip", "link", "by", "base"]) if (now.has(name)) target.searchParams.set(name, now.get(name));
       location.assign(target);
     } else if (verb === "delete" && !isConfirmed(chosen().length)) {
       event.preventDefault();
@@ -166,6 +167,7 @@ document.addEventListener("click", (event) => {
 
 if (filterBox) attachFilterBox(filterBox);
 if (table) {
+  keepRunList([...table.querySelectorAll("[data-run-row] .run-name a[href*='/runs/']")].map((link) => link.pathname));
   startChoosing();
   attachCellMenu(part);
   attachLiveRows(part, document.querySelector("[data-news]"));

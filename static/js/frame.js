@@ -71,6 +71,41 @@ document.addEventListener("click", (event) => {
   if (target.closest("[data-help-open]")) document.querySelector("#help").showModal();
 });
 
+// ---- the palette ---------------------------------------------------------------------------------------------------
+
+const palette = document.querySelector("#palette");
+
+function openPalette() {
+  if (!palette || palette.open) return;
+  palette.showModal();
+  const box = palette.querySelector("input");
+  box.select();
+  box.dispatchEvent(new Event("palette-open"));
+}
+
+palette?.addEventListener("keydown", (event) => {
+  const box = palette.querySelector("input");
+  const hits = [...palette.querySelectorAll(".hits a")];
+  if (event.key === "Enter" && event.target === box) {
+    event.preventDefault();
+    hits[0]?.click();
+    return;
+  }
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by || !hits.length) return;
+  event.preventDefault();
+  const stops = [box, ...hits];
+  stops[(stops.indexOf(document.activeElement) + by + stops.length) % stops.length].focus();
+});
+palette?.addEventListener("click", (event) => {
+  if (event.target === palette) palette.close(); // beside it
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-palette-open]") || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  openPalette();
+});
+
 let firstKey = "";
 
 /** Tell whether a key means a letter here and not a shortcut. */
@@ -83,6 +118,11 @@ document.addEventListener("keydown", (event) => {
     const open = document.querySelector("details[data-menu][open]");
     closeMenus();
     open?.querySelector("summary").focus();
+    return;
+  }
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    if (!document.querySelector("dialog[open]")) openPalette();
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
@@ -99,8 +139,7 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "?") {
     document.querySelector("#help").showModal();
   } else {
-    const link = document.querySelector(`[data-keys="${CSS.escape(keys)}"]`);
-    if (keys.includes(" ") && link) link.click();
+    document.querySelector(`[data-keys="${CSS.escape(keys)}"]`)?.click();
   }
 });
 

@@ -204,3 +204,33 @@ class TestWithoutJavaScript:
         bare.get_by_role("link", name="train.py").click()
 
         expect(bare.locator("#preview")).to_contain_text("def train")
+
+
+class TestPalette:
+    def test_leads_anywhere_by_keys_alone(self, page: Page, content: Content) -> None:
+        page.goto(content.path("account"))
+
+        page.keyboard.press("Control+k")
+        page.keyboard.type("resnet18 seed 3")
+        expect(page.locator("#palette .hits a")).to_have_count(1)
+        assert find_barriers(page) == []
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+
+        expect(page.locator("h1")).to_have_text("resnet18 seed 3")
+
+
+class TestLanguage:
+    def test_changes_pages_and_what_scripts_say(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment"))
+
+        page.get_by_role("button", name="中文").click()
+
+        expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
+        expect(page.locator("#runs-title")).to_have_text("运行")
+        page.get_by_role("cell", name="adamw").first.click()
+        expect(page.get_by_role("button", name="仅显示此值的运行")).to_be_visible()
+        assert find_barriers(page) == []
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="EN", exact=True).click()
+        expect(page.locator("html")).to_have_attribute("lang", "en")

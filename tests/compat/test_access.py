@@ -15,7 +15,7 @@ from tracking.runs.services import create_default_experiment
 from tracking.workspaces.models import ResourceGroup, Workspace
 from tracking.workspaces.services import create_workspace
 if not Workspace.objects.filter(name="lab").exists():
-    lab = create_workspace(name="lab", group=ResourceGroup.objects.get(), by=None, now=utc_now())
+    lab = create_workspace(name="lab", group=ResourceGroup.objects.get(name="default"), by=None, now=utc_now())
     create_default_experiment(workspace=lab, by=None, now=utc_now())
 """
 

@@ -1,14 +1,16 @@
 """The client package against a live portal, in an environment that has nothing of the developer's."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from mlportal import Experiment, Workspace
 
+from tests.sdk.cli import Cli, runner
 from tests.support.portal import Portal
+from tests.support.sdk import new_access_token
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +28,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def token(live_portal: Portal) -> str:
-    """Return a credential for workspace ``default``."""
-    return urlsplit(live_portal.tracking_uri()).password or ""
+    """Return an access token of the owner of everything."""
+    return new_access_token(live_portal)
 
 
 @pytest.fixture
@@ -42,3 +44,20 @@ def workspace(live_portal: Portal, token: str) -> Iterator[Workspace]:
 def experiment(workspace: Workspace, request: pytest.FixtureRequest) -> Experiment:
     """Return an experiment of the test's own; it does not exist yet."""
     return Experiment(workspace, f"{request.node.name} {os.urandom(4).hex()}")
+
+
+@pytest.fixture
+def cli(
+    live_portal: Portal, token: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Cli]:
+    """Return a function that runs ``mlportal …`` as the owner, at the portal, in this process."""
+    monkeypatch.setenv("MLPORTAL_TOKEN", token)
+    monkeypatch.setenv("MLPORTAL_ENDPOINT", live_portal.url)
+    yield runner(monkeypatch, capsys)
+    gc.collect()  # closes connections while it is known whose they are
+
+
+@pytest.fixture
+def name() -> str:
+    """Return a name that nothing has."""
+    return f"t-{os.urandom(4).hex()}"

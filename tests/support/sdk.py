@@ -1,5 +1,6 @@
 """The client package as people have it: an environment of its own, and its command line as a program."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,9 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from portal.env import BASE_DIR
+from tests.support.portal import Portal
 
 SDK = BASE_DIR / "sdk"
 TIMEOUT_S = 120
+ISSUE = """
+from tracking.core.clock import utc_now
+from tracking.identity.models import User
+from tracking.identity.services import issue_access_token
+print(issue_access_token(user=User.objects.order_by("pk").first(), name="test", now=utc_now()).text)
+"""
 
 
 def client_environ(home: Path, **settings: str) -> dict[str, str]:
@@ -47,3 +55,14 @@ def run_python(
         timeout=TIMEOUT_S,
         check=False,
     )
+
+
+def new_access_token(portal: Portal) -> str:
+    """Return a new access token of the portal's first owner."""
+    return portal.manage("shell", "-c", ISSUE).split()[-1]
+
+
+def write_config(folder: Path, portal: Portal, workspace: str = "default") -> None:
+    """Write what the portal's page gives for download."""
+    content = {"endpoint": portal.url, "workspace_name": workspace}
+    (folder / "config.json").write_text(json.dumps(content))

@@ -16,6 +16,7 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.request import Request as DrfRequest
 from rest_framework.views import APIView
 
+from tracking.api.bound import check_own_run
 from tracking.audit.origin import note_token
 from tracking.core import errors, json
 from tracking.core.clock import utc_now
@@ -181,6 +182,8 @@ class MlflowView(ApiView):
             now=utc_now(),
         )
         given = () if called.body is None else (read_body(request, called.body, called.max_body_bytes),)
+        if credential.run_uid and need > Permission.READ:
+            check_own_run(run_uid=credential.run_uid, body=given[0] if given else None, path=path)
 
         def answer_call() -> object:
             return called.function(call, *given, **path)

@@ -8,8 +8,7 @@ from tracking.artifacts.queries import named_within, the_store, workspace_folder
 from tracking.artifacts.types import Cleared, ObjectHead
 from tracking.core.errors import InvalidParameterError, NotFoundError, QuotaExceededError
 from tracking.workspaces.models import Workspace
-from tracking.workspaces.queries import count_artifact_bytes, list_unmeasured
-from tracking.workspaces.quotas import quota_of
+from tracking.workspaces.queries import count_artifact_bytes, get_quota, list_unmeasured
 from tracking.workspaces.services import add_artifact_bytes
 
 ABANDONED_AFTER = timedelta(hours=24)
@@ -93,7 +92,7 @@ def _within_quota(
 
     :raises QuotaExceededError: at once, if the size says that they would.
     """
-    most = quota_of(quota_bytes=workspace.quota_bytes, quota_runs=None).bytes
+    most = get_quota(workspace_id=workspace.pk).bytes
     if most is None:
         return chunks
     used = count_artifact_bytes(workspace=workspace)

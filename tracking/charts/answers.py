@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MANY_POINTS = 16 * FULL  # of all runs of a chart: below, its points are read together with those of other charts
 
 
-class Answer(msgspec.Struct):
+class ChartData(msgspec.Struct):
     """What the series endpoint says. ``states`` are to be sent back as ``since``; ``running``: runs that go on.
 
     ``traces``: one a run, or, where runs were grouped, ``groups``.
@@ -76,7 +76,7 @@ class Sources:
         )
         return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
-    def answer(self, asked: SeriesAsked) -> Answer:
+    def answer(self, asked: SeriesAsked) -> ChartData:
         """Return what differs from the states that the reader has, everything where it has none.
 
         :raises InvalidParameterError: if ``since`` is no state of these runs.
@@ -90,7 +90,7 @@ class Sources:
             else:
                 stale.append(metric)
         points = self._read_short(asked, stale)
-        answer = Answer(states, [run.uid for run in self.runs if run.status == RunStatus.RUNNING], [], [])
+        answer = ChartData(states, [run.uid for run in self.runs if run.status == RunStatus.RUNNING], [], [])
         for metric in stale:
             if metric in points:
                 chart_range, curves = _closed(asked.range, _range_of(points[metric], asked)), points[metric]
@@ -109,7 +109,7 @@ class Sources:
         curves: Sequence[Curve],
         chart_range: Range | None,
         wanted: set[str],
-        answer: Answer,
+        answer: ChartData,
     ) -> None:
         view = asked.view.among(len(self.runs)) if asked.grouping is None else asked.view
         if asked.grouping is None:

@@ -47,9 +47,8 @@ def guess_direction(metric: str) -> Direction | None:
     return Direction.LESS if is_less else Direction.MORE
 
 
-def best_of(metric: str, values: Iterable[float]) -> float | None:
+def best_of(direction: Direction | None, values: Iterable[float]) -> float | None:
     """Return the best of the values that are numbers, None where no direction is known or nothing beats anything."""
-    direction = guess_direction(metric)
     numbers = {value for value in values if not math.isnan(value)}
     if direction is None or len(numbers) < 2:
         return None

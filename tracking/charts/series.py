@@ -296,10 +296,10 @@ def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled, *, has_raw: 
         total=raw.total,
         shown=len(raw.x) + len(raw.nonfinite_x),
         is_exact=raw.is_exact,
-        last=_sayable(summary.latest_value),
+        last=sayable(summary.latest_value),
         last_step=summary.latest_step,
-        low=_sayable(summary.min_value),
-        high=_sayable(summary.max_value),
+        low=sayable(summary.min_value),
+        high=sayable(summary.max_value),
     )
 
 
@@ -321,7 +321,7 @@ def _band(sampled: Sampled) -> Band:
     return Band(Column.of(sampled.band_x), Column.of(sampled.lo), Column.of(sampled.hi))
 
 
-def _sayable(value: float | None) -> float | str:
+def sayable(value: float | None) -> float | str:
     """Return the number, or the word that JavaScript's Number() reads; None is NaN."""
     if value is None or math.isnan(value):
         return "NaN"

@@ -1,9 +1,11 @@
 """Words about deletions: what is to go, how far it is, what it took."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, Self
 
 MAX_RUNS_NAMED = 1_000
 MAX_FAILURES = 5
@@ -51,7 +53,11 @@ PARTIAL_KINDS = (Kind.METRIC, Kind.ARTIFACT)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be deleted; which fields are set follows from the kind. Names are the ids of groups and workspaces."""
+    """What is to be deleted; which fields are set follows from the kind. Names are the ids of groups and workspaces.
+
+    ``runs`` means the active runs of some experiments that match a filter; with ``trashed_before`` (a moment, ISO 8601)
+    those of the whole workspace that lie in the trash since then.
+    """
 
     kind: Kind
     group: str = ""
@@ -60,6 +66,7 @@ class Target:
     run_ids: tuple[str, ...] = ()
     experiment_ids: tuple[str, ...] = ()
     filter: str = ""
+    trashed_before: str = ""
     run_id: str = ""
     key: str = ""
     path: str = ""
@@ -67,7 +74,16 @@ class Target:
     def as_json(self) -> dict[str, object]:
         """Return the fields of this kind, as the API shows them."""
         fields = asdict(self)
-        return {"kind": str(self.kind), **{name: _plain(fields[name]) for name in FIELDS_BY_KIND[self.kind]}}
+        shown = {name: _plain(fields[name]) for name in FIELDS_BY_KIND[self.kind]}
+        if self.trashed_before:
+            shown["trashed_before"] = self.trashed_before
+        return {"kind": str(self.kind), **shown}
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Self:
+        """Return the target that ``as_json`` showed."""
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k != "kind"}
+        return cls(Kind(given["kind"]), **fields)
 
     @property
     def name(self) -> str:
@@ -127,7 +143,7 @@ class Plan:
         return tuple(block for block in self.blocks if block.kind != RUNNING_RUN)
 
 
-RUNNING_RUN = "running_run"
+LOCK, RUNNING_RUN = "lock", "running_run"
 
 
 @dataclass(frozen=True, slots=True)

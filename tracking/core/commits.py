@@ -4,14 +4,17 @@ Each change of a group runs in a savepoint of its own, so one that fails takes n
 waits for company: a change that comes alone is committed alone, at once.
 """
 
+import contextlib
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
+import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
+log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 MAX_GROUP = 64
@@ -116,12 +119,26 @@ class _Change(Generic[T]):
 
 def _in_savepoint(make: Callable[[], T]) -> T:
     """Make a change in a savepoint of the present transaction, or in one of its own."""
-    with transaction.atomic():
+    with _atomic():
         _own.is_fresh = True
         try:
             return make()
         finally:
             _own.is_fresh = False
+
+
+@contextlib.contextmanager
+def _atomic() -> Iterator[None]:
+    """Open a transaction, or a savepoint; once it is committed, nothing that is to follow it can make it fail."""
+    committed: list[bool] = []
+    try:
+        with transaction.atomic():
+            transaction.on_commit(lambda: committed.append(True))
+            yield
+    except Exception as error:
+        if not committed:
+            raise
+        log.error("after_commit_failed", exc_info=error)
 
 
 def _commit(group: "Sequence[_Change[object]]") -> None:
@@ -132,7 +149,7 @@ def _commit(group: "Sequence[_Change[object]]") -> None:
     """
     if len(group) > 1:
         try:
-            with transaction.atomic():
+            with _atomic():
                 for one in group:
                     one.attempt()
         except Exception:  # noqa: S110  (each change meets the trouble again below, and reports it)

@@ -1,19 +1,29 @@
-"""CSV out: one line at a time, and nothing in it that a spreadsheet runs."""
+"""CSV out, line by line, and nothing in it that a spreadsheet runs."""
 
 import csv
-import io
-from collections.abc import Iterable
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def csv_line(values: Iterable[object]) -> str:
-    """Return a line with its end. A text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    line = io.StringIO()
-    csv.writer(line).writerow([_harmless(value) for value in values])
-    return line.getvalue()
+# What a spreadsheet would run as a formula (OWASP, "CSV injection").
+FORMULA = re.compile(r"[=+\-@\t\r\n]")
 
 
-def _harmless(value: object) -> object:
-    is_formula = isinstance(value, str) and value.startswith(FORMULA_STARTS)
-    return f"'{value}" if is_formula else value
+class _Line:
+    """A file that keeps nothing: csv.writer writes into it and gets the line back."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def csv_lines(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield a table as lines of CSV in which no text is a formula; numbers stay numbers."""
+    write: Callable[[Sequence[object]], str] = csv.writer(_Line()).writerow
+    yield "\ufeff"  # else a spreadsheet takes UTF-8 for something else
+    for row in itertools.chain([head], rows):
+        yield write([harmless(cell) for cell in row])
+
+
+def harmless(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: such a text gets an apostrophe in front."""
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell

@@ -5,7 +5,13 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from tracking.core.errors import NotFoundError, TooManyTriesError, UnauthenticatedError, UnknownCredentialError
+from tracking.core.errors import (
+    ConflictError,
+    NotFoundError,
+    TooManyTriesError,
+    UnauthenticatedError,
+    UnknownCredentialError,
+)
 from tracking.core.memory import Memory
 from tracking.identity.models import AccessToken, DeviceLogin, Session, User
 from tracking.identity.secrets import digest_of, is_well_formed, normal_user_code
@@ -39,12 +45,18 @@ def credential_by_token(*, text: str, now: datetime) -> Credential:
     """Return whom a token stands for. One query; none for one asked for within the last second, or no token at all.
 
     :raises UnauthenticatedError: if it is unknown, revoked or expired, or its owner is disabled.
+    :raises ConflictError: if it is for a workspace that is being deleted: it was revoked with that.
     """
     if not is_well_formed(text):
         raise UnknownCredentialError("The credential is not a valid mlportal token (they start with mlp_).")
     digest = digest_of(text)
     with_owner = AccessToken.objects.select_related("user", "workspace")
     token = _tokens.recall(digest, lambda: with_owner.filter(digest=digest).first())
+    if token is not None and token.workspace is not None and token.workspace.deletion_uid:
+        raise ConflictError(
+            f"Workspace {token.workspace.name!r} is being deleted (deletion {token.workspace.deletion_uid}); "
+            "it takes no changes any more, and its tokens were revoked."
+        )
     if token is None or token.revoked_at is not None or not token.user.is_active:
         raise UnknownCredentialError("The token is unknown or was revoked.")
     if token.expires_at <= now:

@@ -93,6 +93,11 @@ def compress_segment(payload: bytes) -> bytes:
     return bytes([COMPRESSED_VERSION]) + zstandard.ZstdCompressor(level=3).compress(payload)
 
 
+def is_compressed(payload: bytes) -> bool:
+    """Tell whether ``compress_segment`` made a segment."""
+    return payload[:1] == bytes([COMPRESSED_VERSION])
+
+
 def decode_segment(payload: bytes | memoryview) -> dict[int, Points]:
     """Unpack all points by key id; keys and the points of a key come in the order in which they were sent.
 
@@ -172,7 +177,7 @@ def _read(payload: bytes | memoryview) -> tuple[list[int], NDArray[np.int64] | N
 
     The arrays are copies: aligned, native and writable, and they do not keep the payload alive.
     """
-    if bytes(payload[:1]) == bytes([COMPRESSED_VERSION]):
+    if is_compressed(bytes(payload[:1])):
         try:
             payload = zstandard.ZstdDecompressor().decompress(memoryview(payload)[1:])
         except zstandard.ZstdError as error:

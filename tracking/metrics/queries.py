@@ -42,6 +42,9 @@ def series_by_run(*, run_ids: Sequence[int], keys: Sequence[str] | None = None) 
                 first_step=row.first_step,
                 last_step=row.last_step,
                 received=row.received,
+                mean_value=row.finite_sum / row.finite_count
+                if row.finite_sum is not None and row.finite_count
+                else None,
             )
         )
     for found in by_run.values():

@@ -10,7 +10,6 @@ from tracking.core.queue import enqueue
 from tracking.metrics import codec, store
 from tracking.metrics.codec import Points
 from tracking.metrics.compaction import WORTH_A_BLOCK, plan
-from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.metrics.types import (
     MAX_BATCH_ENTITIES,
     MAX_BATCH_METRICS,
@@ -18,8 +17,6 @@ from tracking.metrics.types import (
     MAX_BATCH_TAGS,
     Metric,
 )
-from tracking.runs.documents import forget_documents
-from tracking.runs.models import Run
 from tracking.runs.rules import check_key
 from tracking.runs.services import hold_active_run, intern_keys, store_params, store_tags
 from tracking.runs.types import KeyKind, Pair, RunIdentity
@@ -28,6 +25,7 @@ MAX_INT64 = 2**63 - 1
 MAX_SEGMENTS_A_PASS = 1_024
 SEGMENTS_WORTH_A_PASS = 256
 SEGMENTS_WORTH_A_SWEEP = 8
+BYTES_WORTH_A_PASS = 4_096  # some 160 points; a message costs a millisecond, and short runs are many
 MAX_COUNTED_RUNS = 10_000
 MAX_SWEPT_RUNS = 1_000
 _appended_by_run: dict[int, int] = {}
@@ -56,21 +54,13 @@ def log_metric(*, run: RunIdentity, metric: Metric) -> None:
     _log_metrics(run, [metric], is_batch=False)
 
 
-@transaction.atomic
-def purge_points(*, run: Run, limit: int) -> int:
-    """Remove for good at most ``limit`` segments and blocks of a run, and its series with the last; return how many.
+def settle(*, run: RunIdentity) -> None:
+    """Have the points of a run that has ended compacted, if they are worth it, once the transaction is committed.
 
-    Less than ``limit``: nothing is left. A transaction a call, so that nobody waits long for the write lock.
+    One query. A worker that is not woken up leaves them as they are: readers find them all the same.
     """
-    removed = 0
-    for rows in (MetricSegment.objects.filter(run=run), MetricBlock.objects.filter(run=run)):
-        some = list(rows.order_by("pk").values_list("pk", flat=True)[: limit - removed])
-        rows.filter(pk__in=some).delete()
-        removed += len(some)
-    if removed < limit:
-        forget_documents(run_ids=[run.pk])
-        MetricSeries.objects.filter(run=run).delete()
-    return removed
+    if store.segment_bytes(run_id=run.pk) >= BYTES_WORTH_A_PASS:
+        enqueue("metrics.compact", run_id=run.pk)
 
 
 def compact(*, run_id: int, limit: int = MAX_SEGMENTS_A_PASS) -> bool:
@@ -81,7 +71,7 @@ def compact(*, run_id: int, limit: int = MAX_SEGMENTS_A_PASS) -> bool:
     writing alone. Statements: four for the reading, three and one for every hundred blocks for the writing.
     """
     segments = store.oldest_segments(run_id=run_id, limit=limit)
-    if len(segments) < 2:
+    if not segments or (len(segments) == 1 and codec.is_compressed(segments[0][1])):
         return False
     waiting: dict[int, list[Points]] = {}
     for _, payload in segments:

@@ -141,6 +141,17 @@ def count_segments(*, run_id: int) -> int:
     return MetricSegment.objects.filter(run=run_id).count()
 
 
+def segment_bytes(*, run_id: int) -> int:
+    """Return how many bytes a run's segments have, not counting what compaction has left of others. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(length(payload)), 0) FROM metric_segment "
+            "WHERE run_id = %s AND substr(payload, 1, 1) = %s",
+            [run_id, bytes([codec.VERSION])],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def runs_with_segments(*, least: int, limit: int) -> list[int]:
     """Return runs that have at least so many segments, those with most of them first. One query, all segments' keys."""
     counted = MetricSegment.objects.values("run_id").annotate(segments=Count("pk")).filter(segments__gte=least)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Avg, Count, F, Max, Min, QuerySet, StdDev
+from django.db.models import Avg, Count, F, Max, Min, OuterRef, QuerySet, StdDev, Subquery
+from django.db.models.functions import NullIf
 
 from tracking.metrics.models import MetricSeries
-from tracking.runs.models import Run
+from tracking.runs.models import Key, Run
 from tracking.runs.queries import key_ids_by_name
 from tracking.runs.tables import GroupKey, group_columns
 from tracking.runs.types import KeyKind
@@ -24,7 +25,12 @@ class Spread:
 
 
 MOST = 1e150  # in size: what can be squared and summed up; what is beyond, infinities too, does not count
-STATISTIC_COLUMNS = {"last": "latest_value", "min": "min_value", "max": "max_value"}
+STATISTICS = {
+    "last": F("latest_value"),
+    "min": F("min_value"),
+    "max": F("max_value"),
+    "mean": F("finite_sum") / NullIf(F("finite_count"), 0),
+}
 
 
 def count_runs_by_metric(*, run_ids: Sequence[int]) -> dict[str, int]:
@@ -41,23 +47,23 @@ def spread_by_group(
     metric: str,
     statistic: str,
 ) -> dict[tuple[str | None, ...], Spread]:
-    """Return how a metric's statistic (of ``STATISTIC_COLUMNS``) spreads in each group of runs. Three queries.
+    """Return how a metric's statistic (of ``STATISTICS``) spreads in each group of runs. Three queries.
 
     Runs without the metric, or with NaN or an infinity, do not count.
     """
     ids = key_ids_by_name(experiment_ids=experiment_ids, kind=KeyKind.METRIC, names=[metric]).get(metric, [])
     columns = group_columns(experiment_ids=experiment_ids, keys=keys, prefix="run__")
-    value = STATISTIC_COLUMNS[statistic]
     found = (
-        MetricSeries.objects.filter(key__in=ids, run__in=runs.values("pk"), **{f"{value}__range": (-MOST, MOST)})
-        .annotate(**columns)
+        MetricSeries.objects.filter(key__in=ids, run__in=runs.values("pk"))
+        .annotate(value=STATISTICS[statistic], **columns)
+        .filter(value__range=(-MOST, MOST))
         .values(*columns)
         .annotate(
             n=Count("pk"),
-            mean=Avg(F(value)),
-            std=StdDev(F(value), sample=True),
-            lowest=Min(F(value)),
-            highest=Max(F(value)),
+            mean=Avg("value"),
+            std=StdDev("value", sample=True),
+            lowest=Min("value"),
+            highest=Max("value"),
         )
         .order_by()
     )
@@ -67,3 +73,16 @@ def spread_by_group(
         )
         for row in found
     }
+
+
+def extremes_by_key(*, key_ids: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """Return the least and the greatest last value of each metric among active runs, NaN left out. One query.
+
+    Each end is one step into the index of values, whatever the number of runs.
+    """
+    mine = MetricSeries.objects.filter(key=OuterRef("pk"), latest_value__isnull=False, run__deleted_at=None)
+    found = Key.objects.filter(pk__in=list(key_ids)).annotate(
+        low=Subquery(mine.order_by("latest_value").values("latest_value")[:1]),
+        high=Subquery(mine.order_by("-latest_value").values("latest_value")[:1]),
+    )
+    return {pk: (low, high) for pk, low, high in found.values_list("pk", "low", "high") if low is not None}

@@ -33,7 +33,8 @@ class SeriesRow:
     """What is known of a metric series without reading its points.
 
     ``latest`` follows MLflow's rule (the maximum of step, timestamp, value). ``min_value`` and ``max_value`` leave NaN
-    out and are None when there is nothing else. ``received``: points that arrived, re-sent ones counted again.
+    out and are None when there is nothing else. ``received``: points that arrived, re-sent ones counted again;
+    ``mean_value`` counts those that are finite likewise and is None where nobody counted them.
     """
 
     run_id: int
@@ -46,6 +47,7 @@ class SeriesRow:
     first_step: int
     last_step: int
     received: int
+    mean_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0040_saved_views'),
+        ('tracking', '0003_search'),
     ]
 
     operations = [

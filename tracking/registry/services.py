@@ -6,8 +6,6 @@ from datetime import datetime
 
 from django.db import transaction
 
-from tracking.artifacts.paths import ArtifactPath
-from tracking.artifacts.services import delete_files
 from tracking.audit.services import record
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.ids import new_model_uid, new_run_name
@@ -22,9 +20,8 @@ from tracking.registry.models import (
     RunModelInput,
     RunModelOutput,
 )
-from tracking.registry.queries import find_models, linked_runs
+from tracking.registry.queries import find_models
 from tracking.registry.types import MODEL_NAME_FORBIDDEN, LoggedModelStatus, ModelMetric
-from tracking.runs.documents import forget_documents
 from tracking.runs.models import Experiment, Run
 from tracking.runs.rules import check_distinct, check_key, check_length
 from tracking.runs.services import (
@@ -89,22 +86,6 @@ def delete_model(*, model: LoggedModel, by: User, now: datetime) -> None:
     hold_model(model)
     if LoggedModel.objects.filter(pk=model.pk, deleted_at=None).update(deleted_at=now, updated_at=now):
         record(by=by, verb="logged_model.delete", target=model.uid, at=now)
-
-
-def purge_models(*, run: Run, by: User, now: datetime) -> int:
-    """Remove for good the logged models that a run made, deleted ones too; return the bytes freed.
-
-    A model's files go before its row, so that a removal that breaks off finds both again.
-    """
-    freed = 0
-    for model in LoggedModel.objects.filter(source_run=run).order_by("pk"):
-        files = ArtifactPath((str(model.experiment_id), "models", model.uid))
-        freed += delete_files(workspace=run.workspace, path=files)
-        with transaction.atomic():
-            forget_documents(run_ids=linked_runs(model=model))
-            LoggedModel.objects.filter(pk=model.pk).delete()
-            record(by=by, verb="logged_model.purge", target=model.uid, at=now)
-    return freed
 
 
 @transaction.atomic

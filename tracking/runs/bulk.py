@@ -35,7 +35,7 @@ def tag_runs(*, experiment: Experiment, runs: QuerySet[Run], tag: Pair, by: "Use
     key_id = intern_keys(experiment_id=experiment.pk, kind=KeyKind.TAG, names=[tag.key])[tag.key]
     pks = list(_living(runs, experiment).filter(deleted_at=None).values_list("pk", flat=True))
     for part in in_chunks(pks):
-        forget_documents(run_ids=part)
+        forget_documents(run_ids=part)  # before the tags, as all do who lock both
         RunTag.objects.bulk_create(
             [RunTag(run_id=pk, key_id=key_id, value=tag.value) for pk in part],
             update_conflicts=True,

@@ -8,7 +8,8 @@ from django.db import transaction
 from tracking.core.errors import InvalidStateError
 from tracking.identity.models import User
 from tracking.runs.models import Experiment
-from tracking.runs.services import create_default_experiment, purge_experiment
+from tracking.runs.removal import purge_experiment
+from tracking.runs.services import create_default_experiment
 from tracking.workspaces import services
 from tracking.workspaces.models import ResourceGroup, Workspace
 
@@ -46,5 +47,5 @@ def remove_unused_workspace(*, workspace: Workspace, by: User, now: datetime) ->
             "workspace with all that is in it (POST /api/v1/deletions)."
         )
     for experiment in experiments:
-        purge_experiment(experiment=experiment, by=by, now=now)
+        purge_experiment(pk=experiment.pk)
     services.delete_empty_workspace(workspace=workspace, by=by, now=now)

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.memory import Memory
@@ -23,7 +23,6 @@ from tracking.runs.types import (
     DatasetLogged,
     ExperimentRef,
     ExperimentRow,
-    ExperimentSummary,
     KeyKind,
     Lifecycle,
     Pair,
@@ -37,7 +36,7 @@ from tracking.search.parser import parse_filter, parse_order_by
 from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
-_experiment_refs: Memory[tuple[int, str], ExperimentRef] = Memory(size=10_000)
+_experiment_pks: Memory[tuple[int, str], int] = Memory(size=10_000)
 HEAD_FIELDS = tuple("id" if name == "pk" else name for name in RunHead.__struct_fields__)
 _names: Memory[int, str] = Memory(size=100_000)
 _by_key = attrgetter("key")
@@ -62,7 +61,6 @@ def get_experiment(*, workspace: Workspace, experiment_id: str) -> Experiment:
         found = mine.filter(pk=int(experiment_id)).first() if int(experiment_id) <= MAX_ID else None
     if found is None:
         raise NotFoundError(f"No Experiment with id={experiment_id} exists")
-    found.workspace = workspace
     return found
 
 
@@ -74,12 +72,12 @@ def get_experiment_ref(*, workspace: Workspace, experiment_id: str) -> Experimen
 
     :raises InvalidParameterError, NotFoundError: as ``get_experiment``.
     """
-    found = _experiment_refs.get((workspace.pk, experiment_id))
-    if found is None:
-        experiment = get_experiment(workspace=workspace, experiment_id=experiment_id)
-        found = ExperimentRef(experiment.pk, experiment.workspace_id)
-        _experiment_refs.put((workspace.pk, experiment_id), found)
-    return found
+    asked = (workspace.pk, experiment_id)
+    pk = _experiment_pks.get(asked)
+    if pk is None:
+        pk = get_experiment(workspace=workspace, experiment_id=experiment_id).pk
+        _experiment_pks.put(asked, pk)
+    return ExperimentRef(pk, workspace)
 
 
 def get_experiment_by_name(*, workspace: Workspace, name: str) -> Experiment:
@@ -104,7 +102,7 @@ def list_experiment_pks(*, workspace: Workspace, experiment_ids: Sequence[str]) 
 
 def experiment_row(experiment: Experiment) -> ExperimentRow:
     """Return the experiment with its tags. One query."""
-    return _experiment_rows([experiment])[0]
+    return experiment_rows([experiment])[0]
 
 
 def search_experiments(
@@ -125,34 +123,12 @@ def search_experiments(
     found = _in_lifecycle(Experiment.objects.filter(workspace=workspace), lifecycle)
     found = found.filter(filters.experiment_condition(tree)) if tree else found
     page = order.page(found, token=page_token, limit=max_results)
-    return Page(_experiment_rows(page.rows), page.next_token)
+    return Page(experiment_rows(page.rows), page.next_token)
 
 
-def list_experiment_summaries(
-    *, workspace: Workspace, name_contains: str = "", page_token: str = "", limit: int
-) -> Page[ExperimentSummary]:
-    """Return active experiments whose name contains a text (any case), by name, with counts. Three queries."""
-    order = filters.experiment_order(parse_order_by(["name ASC"], EXPERIMENTS))
-    found = Experiment.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains)
-    page = order.page(found, token=page_token, limit=limit)
-    counts = {
-        row["experiment_id"]: row
-        for row in Run.objects.filter(experiment__in=[e.pk for e in page.rows], deleted_at=None)
-        .values("experiment_id")
-        .annotate(runs=Count("pk"), running=Count("pk", filter=Q(status=RunStatus.RUNNING)), newest=Max("started_at"))
-    }
-    return Page(
-        [
-            ExperimentSummary(
-                row=row,
-                run_count=counts[row.pk]["runs"] if row.pk in counts else 0,
-                running_count=counts[row.pk]["running"] if row.pk in counts else 0,
-                last_run_at=counts[row.pk]["newest"] if row.pk in counts else None,
-            )
-            for row in _experiment_rows(page.rows)
-        ],
-        page.next_token,
-    )
+def experiments_of(*, workspace: Workspace) -> list[int]:
+    """Return the numbers of all experiments of a workspace, deleted or not. One query."""
+    return list(Experiment.objects.filter(workspace=workspace).order_by("pk").values_list("pk", flat=True))
 
 
 def count_experiments(*, workspace: Workspace, name_contains: str = "") -> int:
@@ -410,7 +386,8 @@ def _pairs(rows: Iterable[tuple[int, int, str]]) -> dict[int, list[Pair]]:
     return by_run
 
 
-def _experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
+def experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
+    """Return experiments with their tags, in the given order. One query."""
     tags = ExperimentTag.objects.filter(experiment__in=[e.pk for e in experiments])
     by_experiment: defaultdict[int, list[Pair]] = defaultdict(list)
     for experiment_id, key, value in sorted(tags.values_list("experiment_id", "key", "value")):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from tracking.core.errors import InvalidParameterError
-from tracking.runs.types import MAX_KEY, Pair
+from tracking.runs.types import MAX_KEY, DatasetLogged, Pair
 
 NAME_PATTERN = re.compile(r"[/\w.\- :]*")
 PLAIN_PATTERN = re.compile(r"\w[\w\-]*(/\w[\w\-]*)*")
@@ -74,3 +74,23 @@ def check_distinct(pairs: Sequence[Pair], *, field: str) -> None:
         if pair.key in seen:
             raise InvalidParameterError(f"Duplicate {field} keys have been submitted: {pair.key!r}.")
         seen.add(pair.key)
+
+
+def check_dataset(given: DatasetLogged, number: int) -> None:
+    """Check a dataset that a run used; ``number`` is its place in the request.
+
+    :raises InvalidParameterError: if its name, digest or source type is missing, or a text is too long.
+    """
+    field = f"datasets[{number}]"
+    for name, value in (("name", given.name), ("digest", given.digest), ("source_type", given.source_type)):
+        if not value:
+            raise missing(f"{field}.dataset.{name}")
+    check_length(given.name, field=f"{field}.dataset.name", most=500)
+    check_length(given.digest, field=f"{field}.dataset.digest", most=36)
+    check_length(given.source_type, field=f"{field}.dataset.source_type", most=36)
+    check_length(given.source, field=f"{field}.dataset.source", most=65_535)
+    check_length(given.schema, field=f"{field}.dataset.schema", most=1_048_575)
+    check_length(given.profile, field=f"{field}.dataset.profile", most=16_777_215)
+    for tag in given.tags:
+        check_length(tag.key, field=f"{field}.tags.key", most=255)
+        check_length(tag.value, field=f"{field}.tags.value", most=500)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
 
 from tracking.audit.services import record
 from tracking.core.commits import one_change
@@ -22,7 +21,7 @@ from tracking.identity.models import User
 from tracking.runs import queries, store
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Run, RunTag
 from tracking.runs.quotas import check_run_quota
-from tracking.runs.rules import check_distinct, check_key, check_length, missing
+from tracking.runs.rules import check_dataset, check_distinct, check_key, check_length
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_NAME,
     MAX_EXPERIMENT_NAME,
@@ -122,21 +121,6 @@ def restore_experiment(*, experiment: Experiment, by: User, now: datetime) -> No
 
 
 @transaction.atomic
-def purge_experiment(*, experiment: Experiment, by: User, now: datetime) -> None:
-    """Remove an empty experiment for good; nothing of it can be restored.
-
-    :raises InvalidStateError: if it still has runs or logged models.
-    """
-    try:
-        Experiment.objects.filter(pk=experiment.pk).delete()
-    except ProtectedError:
-        raise InvalidStateError(
-            f"Experiment {experiment.pk} has runs or logged models; it can only be removed for good without any."
-        ) from None
-    record(by=by, verb="experiment.purge", target=f"{experiment.pk} {experiment.name}", at=now)
-
-
-@transaction.atomic
 def set_experiment_tag(*, experiment: Experiment, tag: Pair, now: datetime) -> None:
     """Set a tag of an active experiment."""
     hold_active_experiment(experiment)
@@ -170,7 +154,7 @@ def create_run(
     :raises QuotaExceededError: if the workspace may not hold more.
     """
     hold_active_experiment(experiment)
-    check_run_quota(workspace_id=experiment.workspace_id)
+    check_run_quota(workspace_id=experiment.workspace.pk)
     check_distinct(tags, field="tag")
     tagged = next((tag.value for tag in tags if tag.key == RUN_NAME_TAG), "")
     if name and tagged and name != tagged:
@@ -183,7 +167,7 @@ def create_run(
     check_length(user_name, field="user_id", most=256)
     run = Run.objects.create(
         uid=new_run_uid(),
-        workspace_id=experiment.workspace_id,
+        workspace=experiment.workspace,
         experiment_id=experiment.pk,
         name=name,
         user_name=user_name,
@@ -295,16 +279,6 @@ def hold_active_experiment(experiment: ExperimentIdentity) -> None:
         raise InvalidParameterError(
             f"The experiment {experiment.pk} must be in the 'active' state. Current state is deleted."
         )
-
-
-@transaction.atomic
-def purge_run(*, run: Run, by: User, now: datetime) -> None:
-    """Remove a run for good with all rows that belong to it; its files, models and points are to be purged before.
-
-    Points that are left go too, in one statement, however many they are.
-    """
-    Run.objects.filter(pk=run.pk).delete()
-    record(by=by, verb="run.purge", target=run.uid, at=now)
 
 
 # ---- what a run carries --------------------------------------------------------------------------------------------
@@ -428,7 +402,7 @@ def log_datasets(*, run: Run, datasets: Sequence[DatasetLogged]) -> None:
     """Note which datasets a run uses; the same one again changes nothing. Four queries."""
     hold_active_run(run)
     for number, given in enumerate(datasets):
-        _check_dataset(given, number)
+        check_dataset(given, number)
     if not datasets:
         return
     Dataset.objects.bulk_create(
@@ -484,22 +458,6 @@ def _check_experiment_tags(tags: Sequence[Pair]) -> None:
     for number, tag in enumerate(tags):
         check_key(tag.key, field=f"tags[{number}].name")
         check_length(tag.value, field=f"tags[{number}].value", most=MAX_EXPERIMENT_TAG_VALUE)
-
-
-def _check_dataset(given: DatasetLogged, number: int) -> None:
-    field = f"datasets[{number}]"
-    for name, value in (("name", given.name), ("digest", given.digest), ("source_type", given.source_type)):
-        if not value:
-            raise missing(f"{field}.dataset.{name}")
-    check_length(given.name, field=f"{field}.dataset.name", most=500)
-    check_length(given.digest, field=f"{field}.dataset.digest", most=36)
-    check_length(given.source_type, field=f"{field}.dataset.source_type", most=36)
-    check_length(given.source, field=f"{field}.dataset.source", most=65_535)
-    check_length(given.schema, field=f"{field}.dataset.schema", most=1_048_575)
-    check_length(given.profile, field=f"{field}.dataset.profile", most=16_777_215)
-    for tag in given.tags:
-        check_length(tag.key, field=f"{field}.tags.key", most=255)
-        check_length(tag.value, field=f"{field}.tags.value", most=500)
 
 
 def _key_ids(experiment_id: int, kind: KeyKind, names: Sequence[str]) -> dict[str, int]:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
 
 import msgspec
 
@@ -112,15 +115,15 @@ class ExperimentIdentity(Protocol):
     @property
     def pk(self) -> int: ...
     @property
-    def workspace_id(self) -> int: ...
+    def workspace(self) -> "Workspace": ...
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRef:
-    """An ``ExperimentIdentity``, remembered."""
+    """An ``ExperimentIdentity``: its number, remembered, and the workspace as the asker has just seen it."""
 
     pk: int
-    workspace_id: int
+    workspace: "Workspace"
 
 
 class Pair(msgspec.Struct, frozen=True, gc=False):  # tens of thousands a page

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date, urlencode
@@ -15,6 +17,7 @@ from django.views.decorators.http import require_safe
 from tracking.artifacts.queries import head_run_file, list_run_files, read_run_file
 from tracking.artifacts.store import guess_content_type, parse_range
 from tracking.artifacts.types import FileInfo, ObjectHead, RangeNotSatisfiableError
+from tracking.core.errors import InvalidParameterError
 from tracking.runs.queries import get_run
 from tracking.web.base import workspace_page
 from tracking.web.errors import refusing_bad_values
@@ -22,8 +25,11 @@ from tracking.web.formats import format_bytes, spell_marks, time_element, unname
 from tracking.web.fragments import ANYWHERE, render_page
 from tracking.web.previews import (
     MAX_HEAD_BYTES,
+    MAX_PAGE_BYTES,
+    PDF_TYPE,
     Preview,
-    inline_type,
+    embedded_type,
+    is_page,
     is_unsafe_format,
     make_preview,
     reads_head,
@@ -37,6 +43,14 @@ if TYPE_CHECKING:
 ENTRIES_PER_PAGE = 500
 # Whatever is in the file, it gets no script, no cookies and no network from our address (CSP level 3, "sandbox").
 DOWNLOAD_POLICY = "sandbox; default-src 'none'"
+# A browser's viewer of PDF does not open in a sandbox.
+PDF_POLICY = "default-src 'none'; frame-ancestors 'self'"
+# A page that somebody logged: an origin of its own, no network, no forms, no way out of its frame.
+FRAME_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' {script}; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data: blob:; frame-ancestors 'self'"
+)
+PLOTLY_SCRIPT = re.compile(rb'<script[^>]*src="https://cdn\.plot\.ly/plotly-[\w.-]+\.js"[^>]*></script>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class FileShown:
     is_empty: bool
     download_url: str
     inline_url: str
+    frame_url: str
 
 
 @require_safe
@@ -104,7 +119,7 @@ def artifact_preview(request: HttpRequest, workspace: Workspace, uid: str) -> Ht
 def artifact_download(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponseBase:
     """Send the file ``?path=``, or the range asked for, as an attachment.
 
-    ``?inline=1`` lets the browser show it, if it is one of the image formats in which nothing can run.
+    ``?inline=1`` lets the browser show or play it, if it is of a format in which nothing can run.
     """
     run = get_run(workspace=workspace, uid=uid)
     path = request.GET.get("path", "")
@@ -128,6 +143,31 @@ def artifact_download(request: HttpRequest, workspace: Workspace, uid: str) -> H
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{end - 1}/{head.size_bytes}"
     return _with_headers(response, request, path, head)
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+@refusing_bad_values()
+def artifact_frame(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponseBase:
+    """Send the page ``?path=`` for a frame: its scripts run, and they reach nothing, neither us nor the network.
+
+    Pages that ask plotly's CDN for its script, as ``mlflow.log_figure`` writes them, get ours.
+    """
+    run = get_run(workspace=workspace, uid=uid)
+    path = request.GET.get("path", "")
+    head = head_run_file(run=run, path=path)
+    if not is_page(path) or head.size_bytes > MAX_PAGE_BYTES:
+        raise InvalidParameterError(f"path: {path[:200]!r} is no page that a frame can show")
+    page = b"".join(read_run_file(run=run, path=path))
+    ours = request.build_absolute_uri(static("vendor/plotly-cartesian.min.js"))
+    response = HttpResponse(
+        PLOTLY_SCRIPT.sub(f'<script src="{ours}"></script>'.encode(), page), content_type="text/html; charset=utf-8"
+    )
+    response["Content-Security-Policy"] = FRAME_POLICY.format(script=ours)
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def page_context(workspace: Workspace, run: Run, *, directory: str, after: str | None) -> dict[str, object]:
@@ -179,6 +219,7 @@ def _file_shown(workspace: Workspace, run: Run, path: str, head: ObjectHead) -> 
         is_empty=head.size_bytes == 0,
         download_url=f"{address}?{urlencode({'path': path})}",
         inline_url=f"{address}?{urlencode({'path': path, 'inline': '1'})}",
+        frame_url=f"{reverse('web:artifact_frame', args=[workspace.name, run.uid])}?{urlencode({'path': path})}",
     )
 
 
@@ -197,11 +238,14 @@ def _range_header(request: HttpRequest, head: ObjectHead) -> str | None:
 
 
 def _with_headers(response: HttpResponseBase, request: HttpRequest, path: str, head: ObjectHead) -> HttpResponseBase:
-    shown_as = inline_type(path) if request.GET.get("inline") == "1" else None
+    shown_as = embedded_type(path) if request.GET.get("inline") == "1" else None
     name = path.rpartition("/")[2]
     response["Content-Type"] = shown_as or guess_content_type(name)
     response["Content-Disposition"] = content_disposition_header(shown_as is None, name) or "attachment"
     response["Content-Security-Policy"] = DOWNLOAD_POLICY
+    if shown_as == PDF_TYPE:
+        response["Content-Security-Policy"] = PDF_POLICY
+        response["X-Frame-Options"] = "SAMEORIGIN"
     response["X-Content-Type-Options"] = "nosniff"
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, no-cache"

@@ -9,22 +9,54 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
-from tracking.core.errors import NotFoundError, PermissionDeniedError
+from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.identity.queries import Credential
+from tracking.web.errors import conflict
 from tracking.workspaces import access
+from tracking.workspaces.access import owns_server
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
-    from tracking.workspaces.models import Workspace
+    from tracking.workspaces.models import ResourceGroup, Workspace
 
 Rest = ParamSpec("Rest")
 WorkspaceView = Callable[Concatenate[HttpRequest, "Workspace", Rest], HttpResponseBase]
+GroupView = Callable[Concatenate[HttpRequest, "ResourceGroup", Rest], HttpResponseBase]
 
 
 def credential_of(request: HttpRequest) -> Credential:
     """Return the signed-in person as a credential for every workspace they may see."""
     assert request.user.is_authenticated  # noqa: S101  (for the type checker: login_required stands before)
     return Credential(user=request.user, workspace_id=None)
+
+
+def server_page(
+    *, need: Permission
+) -> Callable[[Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Turn ``view(request, …)`` into one for those who may do ``need`` to the server, else 403."""
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, Rest], HttpResponseBase],
+    ) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        @login_required
+        def page(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+            try:
+                access.require_server(credential=credential_of(request), need=need)
+                return view(request, *args, **kwargs)
+            except NotFoundError as error:
+                raise Http404(str(error)) from None
+            except PermissionDeniedError as error:
+                raise PermissionDenied(str(error)) from None
+
+        return page
+
+    return decorate
+
+
+def owner_links(request: HttpRequest) -> dict[str, object]:
+    """Say to templates whether the reader owns the server; one query, where a page asks."""
+    return {"owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user)}
 
 
 def workspace_page(
@@ -45,6 +77,33 @@ def workspace_page(
                 raise Http404(str(error)) from None
             except PermissionDeniedError as error:
                 raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
+
+        page.need = need  # type: ignore[attr-defined]  # read by the route table's test
+        return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
+
+    return decorate
+
+
+def group_page(
+    *, need: Permission
+) -> Callable[[GroupView[Rest]], Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]]:
+    """Do the same for ``view(request, group, …)``."""
+
+    def decorate(view: GroupView[Rest]) -> Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]:
+        @wraps(view)
+        @login_required
+        def page(request: HttpRequest, group: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+            try:
+                found = access.require_group(credential=credential_of(request), group=group, need=need)
+                return view(request, found, *args, **kwargs)
+            except NotFoundError as error:
+                raise Http404(str(error)) from None
+            except PermissionDeniedError as error:
+                raise PermissionDenied(str(error)) from None
+            except ConflictError as error:
+                return conflict(request, error)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
@@ -61,6 +120,6 @@ def may(request: HttpRequest, workspace: "Workspace", need: Permission) -> bool:
     """Tell whether the reader may do more than look at a workspace. No query: it was asked a moment ago."""
     try:
         access.require(credential=credential_of(request), workspace=workspace.name, need=need)
-    except PermissionDeniedError:
+    except (ConflictError, PermissionDeniedError):
         return False
     return True

@@ -18,7 +18,7 @@ from tracking.runs.queries import get_experiment
 from tracking.runs.tables import list_uids, runs_by_uid
 from tracking.runs.types import Pair
 from tracking.web.base import credential_of, may, workspace_page
-from tracking.web.charts import MAX_RUNS
+from tracking.web.compare import MAX_COMPARED
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import format_count
 from tracking.web.links import path_or
@@ -48,7 +48,7 @@ def change_runs(request: HttpRequest, workspace: Workspace, experiment_id: int) 
     runs = asked.matching() if form.get("all") == "1" else runs_by_uid(experiment=experiment, uids=form.getlist("runs"))
     match form.get("do", ""):
         case "compare":
-            uids = ",".join(list_uids(runs=runs, limit=MAX_RUNS))
+            uids = ",".join(list_uids(runs=runs, limit=MAX_COMPARED))
             return redirect(f"{reverse('web:compare', args=[workspace.name])}?runs={uids}")
         case "export":
             return redirect(_export_address(request, workspace, experiment, runs))

@@ -40,9 +40,10 @@ class Statistic(StrEnum):
     LAST = "last"
     MIN = "min"
     MAX = "max"
+    MEAN = "mean"
 
 
-_STATISTIC = re.compile(rf"({Statistic.MIN}|{Statistic.MAX})\((.*)\)", re.S)
+_STATISTIC = re.compile(rf"({Statistic.MIN}|{Statistic.MAX}|{Statistic.MEAN})\((.*)\)", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,14 +288,16 @@ def column_label(column: Column) -> str:
     """Return what stands above a column: the key, and which of its values if that is not the last."""
     if column.statistic is Statistic.LAST:
         return column.key
-    return f"{_statistic_words()[column.statistic]} {column.key}"
+    return f"{statistic_words()[column.statistic]} {column.key}"
 
 
-def _statistic_words() -> dict[Statistic, str]:
+def statistic_words() -> dict[Statistic, str]:
+    """Return what each statistic is called."""
     return {
         Statistic.LAST: pgettext("of a metric's values", "last"),
         Statistic.MIN: pgettext("of a metric's values", "min"),
         Statistic.MAX: pgettext("of a metric's values", "max"),
+        Statistic.MEAN: pgettext("of a metric's values", "mean"),
     }
 
 
@@ -307,7 +310,7 @@ def _statistics(column: Column, columns: Sequence[Column], query: QueryDict) -> 
             _columns_link(query, [Column(column.kind, column.key, one) if c == column else c for c in columns]),
             one is column.statistic,
         )
-        for one, word in _statistic_words().items()
+        for one, word in statistic_words().items()
     )
 
 

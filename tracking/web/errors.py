@@ -40,6 +40,11 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return _page(request, 403, gettext("You may not do this"), str(exception))
 
 
+def conflict(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 409."""
+    return _page(request, 409, gettext("This cannot be changed now"), str(exception))
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose token does not belong to the session: mostly a page that stood open for long."""
     text = gettext("The page was open for too long, or it was sent from elsewhere. Go back, reload it and try again.")

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from tracking.core.clock import utc_now
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.summaries import count_runs_by_metric
-from tracking.runs.queries import (
-    count_experiments,
-    experiment_row,
-    find_runs,
-    get_experiment,
-    list_experiment_summaries,
-    list_keys,
-    run_rows,
-)
-from tracking.runs.types import NOTE_TAG, ExperimentRow, ExperimentSummary, Pair, RunRow
+from tracking.runs.experiment_tree import list_branch, summaries_of
+from tracking.runs.queries import count_experiments, experiment_row, find_runs, get_experiment, list_keys, run_rows
+from tracking.runs.types import NOTE_TAG, RunRow
 from tracking.saved_views.queries import default_query, list_views
 from tracking.web.base import credential_of, may, workspace_page
-from tracking.web.charts import MAX_RUNS, chart_grid
+from tracking.web.charts import AMOUNTS, CHART_FIELDS, MAX_RUNS, chart_grid
 from tracking.web.columns import ColumnKind, asked_columns, column_choices, column_label, fixed_heads, heads, window_of
-from tracking.web.directions import TAG_PREFIX, Directions
+from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
-from tracking.web.formats import format_count, shorten, spell_marks, time_element
+from tracking.web.experiment_table import (
+    list_order,
+    listed_page,
+    own_tags,
+    parents_of,
+    shown_experiments,
+    tag_shown,
+)
+from tracking.web.formats import format_count, spell_marks, time_element
 from tracking.web.fragments import render_page
 from tracking.web.links import kept_fields, link_with, query_with
 from tracking.web.markup import render_markdown
@@ -54,84 +55,53 @@ if TYPE_CHECKING:
 EXPERIMENTS_PER_PAGE = 50
 RUNS_PER_PAGE = 50
 CHARTED_AT_FIRST = 10
-MAX_TAGS_SHOWN = 3
-MAX_NOTE = 120
-MAX_TAG = 48
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentShown:
-    """A line of the list of experiments."""
-
-    pk: int
-    name: str
-    run_count: str
-    running_count: int
-    last_activity: SafeString
-    note: str
-    tags: tuple[str, ...]
-
-
+@require_safe
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """List the experiments whose name contains ``?q=``, a page at a time from ``?page=``; htmx swaps the list alone."""
-    wanted = request.GET.get("q", "").strip()
-    page = list_experiment_summaries(
-        workspace=workspace,
-        name_contains=wanted,
-        page_token=request.GET.get("page", ""),
-        limit=EXPERIMENTS_PER_PAGE,
-    )
+    """List what lies in the folder ``?prefix=``, or all experiments whose name contains ``?q=``; htmx swaps the list.
+
+    ``sort`` is name or activity; ``page`` goes on behind the experiment that it names.
+    """
+    query = request.GET
+    wanted, prefix = query.get("q", "").strip(), query.get("prefix", "")
+    branch = list_branch(workspace=workspace, prefix=prefix, name_contains=wanted, order=list_order(query))
+    page = listed_page(branch, query.get("page", ""), limit=EXPERIMENTS_PER_PAGE)
     total = count_experiments(workspace=workspace)
+    is_first = "page" not in query
     context = {
         "workspace": workspace,
-        "experiments": [_shown(summary) for summary in page.rows],
+        "folders": branch.folders if is_first else (),
+        "parents": parents_of(prefix, query),
+        "experiments": shown_experiments(summaries_of(experiment_ids=page.rows)),
         "q": wanted,
-        "found": format_count(count_experiments(workspace=workspace, name_contains=wanted) if wanted else total),
+        "prefix": prefix,
+        "sort": list_order(query).value,
+        "found": format_count(branch.experiment_count),
         "total": format_count(total),
-        "next_token": page.next_token,
-        "is_first_page": "page" not in request.GET,
+        "is_part": bool(wanted or prefix),
+        "next_link": link_with(query, page=page.next_token) if page.next_token else "",
+        "first_link": "" if is_first else f"{request.path}{link_with(query, page=None)}",
+        "name_link": link_with(query, sort=None, page=None),
+        "activity_link": link_with(query, sort="activity", page=None),
+        "export_query": query_with(query, page=None),
         "snippet": training_snippet(uri=tracking_uri(workspace=workspace.name)),
     }
     fragments = {"experiments": "experiments/_experiments.html"}
     return render_page(request, "experiments/experiment_list.html", context, fragments=fragments)
 
 
-def _shown(summary: ExperimentSummary) -> ExperimentShown:
-    row = summary.row
-    own_tags = _own_tags(row)
-    return ExperimentShown(
-        pk=row.pk,
-        name=spell_marks(row.name),
-        run_count=format_count(summary.run_count),
-        running_count=summary.running_count,
-        last_activity=time_element(max(row.updated_at, summary.last_run_at or row.updated_at), is_relative=True),
-        note=spell_marks(shorten(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""), length=MAX_NOTE)),
-        tags=tuple(_tag_shown(tag) for tag in own_tags[:MAX_TAGS_SHOWN]),
-    )
-
-
-def _own_tags(row: ExperimentRow) -> list[Pair]:
-    return [tag for tag in row.tags if not tag.key.startswith(("mlflow.", TAG_PREFIX))]
-
-
-def _tag_shown(tag: Pair) -> str:
-    return spell_marks(shorten(f"{tag.key}: {tag.value}", length=MAX_TAG))
-
-
-# What charts_grid.js keeps up to date in forms; templates/experiments/_state.html holds these itself.
-CHART_FIELDS = ("x", "smooth", "logy")
-
-
+@require_safe
 @workspace_page(need=Permission.READ)
 def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id: int) -> HttpResponse:
     """Show an experiment's runs as a table and their metrics as charts; the whole state is in the address.
 
     ``filter``, ``order_by``, ``columns``, ``from_column``, ``differ=1``, ``spark=1``, ``base``, ``group``, ``page``,
-    ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the newest ten of the
-    page; ``keys`` searches the columns to choose from; ``view`` names the saved view that this began with. A bare
-    address leads to the experiment's default view, if it has one.
+    ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the first ``charted``
+    of the table, else the newest ten of the page; ``keys`` searches the columns to choose from; ``view`` names the
+    saved view that this began with. A bare address leads to the experiment's default view, if it has one.
     """
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     query = request.GET
@@ -139,14 +109,14 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
         return redirect(f"{request.path}?{default}")
     asked = Asked.of(workspace, experiment, query)
     found = Found.of(asked, token=query.get("page", ""), limit=RUNS_PER_PAGE)
-    rows, charted = found.page.rows, _charted_rows(workspace, query, found.page.rows)
+    rows, charted = found.page.rows, _charted_rows(asked, query, found.page.rows)
     row = experiment_row(experiment)
     context = {
         "workspace": workspace,
         "experiment": replace(row, name=spell_marks(row.name)),
         "created": time_element(row.created_at),
         "note": render_markdown(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")),
-        "tags": [_tag_shown(tag) for tag in _own_tags(row)],
+        "tags": [tag_shown(tag) for tag in own_tags(row)],
         "total": found.total,
         "shown_total": format_count(found.total),
         "trouble": found.trouble,
@@ -164,6 +134,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
             workspace=workspace,
             runs=charted,
             metrics=sorted(count_runs_by_metric(run_ids=[run.pk for run in charted])),
+            found=found.total,
         ),
     }
     context |= _links(query, next_token=found.page.next_token)
@@ -236,9 +207,15 @@ def _links(query: QueryDict, *, next_token: str | None) -> dict[str, object]:
     }
 
 
-def _charted_rows(workspace: Workspace, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:
-    """Return the runs that ``?runs=`` chooses, in that order, else the newest of the page, newest first."""
+def _charted_rows(asked: Asked, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:
+    """Return the runs that ``?runs=`` chooses, in that order, else the newest of the page, newest first.
+
+    ``?charted=100`` takes the first hundred of the table instead, whatever the page.
+    """
     uids = [uid for uid in query.get("runs", "").split(",") if uid]
     if uids:
-        return run_rows(find_runs(workspace=workspace, uids=uids[:MAX_RUNS]))
+        return run_rows(find_runs(workspace=asked.workspace, uids=uids[:MAX_RUNS]))
+    most = query.get("charted", "")
+    if rows and most in map(str, AMOUNTS[1:]):
+        return asked.page(token="", limit=int(most)).rows
     return sorted(rows, key=lambda row: (row.started_at, row.uid), reverse=True)[:CHARTED_AT_FIRST]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,11 +13,13 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from tracking.core.clock import utc_now
+from tracking.core.csv import csv_lines
 from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.summaries import count_runs_by_metric
 from tracking.metrics.types import SeriesRow
+from tracking.runs.experiment_tree import list_experiment_ids, summaries_of
 from tracking.runs.queries import get_experiment, list_keys
 from tracking.runs.types import RunRow
 from tracking.web.base import workspace_page
@@ -35,23 +34,6 @@ if TYPE_CHECKING:
 Value = str | float | None
 ROWS_A_READ = 200
 FIXED = ("run_id", "run_name", "status", "start_time", "end_time", "duration_s", "user_id")
-# What a spreadsheet would run as a formula (OWASP, "CSV injection").
-FORMULA = re.compile(r"[=+\-@\t\r\n]")
-
-
-class _Line:
-    """A file that keeps nothing: csv.writer writes into it and gets the line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_lines(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
-    """Yield a table as lines of CSV in which no text is a formula; numbers stay numbers."""
-    write: Callable[[Sequence[Value]], str] = csv.writer(_Line()).writerow
-    yield "\ufeff"  # else a spreadsheet takes UTF-8 for something else
-    for row in itertools.chain([head], rows):
-        yield write([_harmless(cell) for cell in row])
 
 
 def json_lines(name: str, head: Sequence[str], rows: Iterable[Sequence[Value]]) -> Iterator[str]:
@@ -61,10 +43,6 @@ def json_lines(name: str, head: Sequence[str], rows: Iterable[Sequence[Value]]) 
         found = {key: _jsonable(value) for key, value in zip(head, row, strict=True) if value is not None}
         yield ("\n" if number == 0 else ",\n") + msgspec.json.encode(found).decode()
     yield "\n]}\n"
-
-
-def _harmless(cell: Value) -> Value:
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def _jsonable(value: Value) -> Value:
@@ -161,3 +139,39 @@ def _cells(row: RunRow, columns: Sequence[Column], series: Sequence[SeriesRow]) 
             yield None if found is None else value_of(found, column.statistic)
         else:
             yield texts[column.kind].get(column.key)
+
+
+EXPERIMENT_HEAD = ("experiment_id", "name", "runs", "running", "last_run", "last_update")
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+def experiments_csv(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Answer the experiments below ``?prefix=`` whose name contains ``?q=``."""
+    rows = _experiments(request, workspace)
+    return file_answer(csv_lines(EXPERIMENT_HEAD, rows), name="experiments.csv", content_type="text/csv; charset=utf-8")
+
+
+@require_safe
+@workspace_page(need=Permission.READ)
+def experiments_json(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Answer the same as JSON."""
+    rows = json_lines("experiments", EXPERIMENT_HEAD, _experiments(request, workspace))
+    return file_answer(rows, name="experiments.json", content_type="application/json")
+
+
+def _experiments(request: HttpRequest, workspace: Workspace) -> Iterator[Sequence[Value]]:
+    query = request.GET
+    ids = list_experiment_ids(
+        workspace=workspace, prefix=query.get("prefix", ""), name_contains=query.get("q", "").strip()
+    )
+    for start in range(0, len(ids), ROWS_A_READ):
+        for one in summaries_of(experiment_ids=ids[start : start + ROWS_A_READ]):
+            yield [
+                str(one.row.pk),
+                one.row.name,
+                one.run_count,
+                one.running_count,
+                one.last_run_at.isoformat(timespec="milliseconds") if one.last_run_at else None,
+                one.row.updated_at.isoformat(timespec="milliseconds"),
+            ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 
 from tracking.runs.queries import count_experiments_by_workspace, list_running
 from tracking.web.base import credential_of
@@ -48,6 +49,7 @@ class RunningShown:
     started: SafeString
 
 
+@require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     """Show the workspaces the reader may see and what runs in them; htmx asks for the header's menu of workspaces."""

@@ -15,9 +15,9 @@ _catalogue = JavaScriptCatalog.as_view(domain="djangojs")
 
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Remember the language ``code`` in a cookie and go back to ``next``, a path on this server."""
+    """Remember the language ``code`` in a cookie and go to ``back``, a path on this server."""
     code = request.POST.get("code", "")
-    response = redirect(path_or(request.POST.get("next", ""), "web:home"))
+    response = redirect(path_or(request.POST.get("back", ""), "web:home"))
     if code in dict(settings.LANGUAGES) and check_for_language(code):
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,

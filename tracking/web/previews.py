@@ -12,10 +12,13 @@ from pathlib import PurePosixPath
 import msgspec
 from django.utils.safestring import SafeString
 
+from tracking.web.json_tree import render_json_tree
 from tracking.web.markup import render_code, render_markdown
+from tracking.web.notebooks import NotebookCell, read_notebook
 
 MAX_HEAD_BYTES = 256 * 1024
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
+MAX_PAGE_BYTES = 16 * 1024 * 1024
 MAX_TABLE_ROWS = 200
 MAX_TABLE_COLUMNS = 60
 MAX_CELL = 300
@@ -29,6 +32,17 @@ INLINE_TYPES = {
     ".gif": "image/gif",
     ".webp": "image/webp",
 }
+MEDIA_TYPES = {
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".wav": "audio/wav",
+    ".mov": "video/quicktime",
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+}
+PDF_TYPE = "application/pdf"
 # Files that run code when the usual library loads them.
 UNSAFE_SUFFIXES = {
     ".ckpt", ".cloudpickle", ".dill", ".joblib", ".mar", ".p", ".pickle", ".pkl", ".pt", ".pth",
@@ -42,6 +56,12 @@ class PreviewKind(StrEnum):
     CODE = "code"
     MARKDOWN = "markdown"
     TABLE = "table"
+    TREE = "tree"
+    NOTEBOOK = "notebook"
+    AUDIO = "audio"
+    VIDEO = "video"
+    PDF = "pdf"
+    PAGE = "page"
     NONE = "none"
 
 
@@ -54,6 +74,8 @@ class Preview:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     is_partial: bool = False
+    tree: SafeString = NO_HTML
+    cells: tuple[NotebookCell, ...] = ()
 
 
 class LoggedTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,8 +86,19 @@ class LoggedTable(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def inline_type(name: str) -> str | None:
-    """Return the media type under which a file may be shown in the page; None: it may only be downloaded."""
+    """Return the media type under which a picture may be shown in the page; None: it is none that may."""
     return INLINE_TYPES.get(_suffix(name))
+
+
+def embedded_type(name: str) -> str | None:
+    """Return the media type under which a file may be shown or played in the page; None: it may only be downloaded."""
+    suffix = _suffix(name)
+    return INLINE_TYPES.get(suffix) or MEDIA_TYPES.get(suffix) or (PDF_TYPE if suffix == ".pdf" else None)
+
+
+def is_page(name: str) -> bool:
+    """Tell whether a file is a page of its own, which a frame without any rights may show."""
+    return _suffix(name) in (".html", ".htm")
 
 
 def is_unsafe_format(name: str) -> bool:
@@ -75,13 +108,16 @@ def is_unsafe_format(name: str) -> bool:
 
 def reads_head(name: str, *, size_bytes: int) -> bool:
     """Tell whether a preview needs the file's first ``MAX_HEAD_BYTES``."""
-    return size_bytes > 0 and inline_type(name) is None and not is_unsafe_format(name)
+    return size_bytes > 0 and embedded_type(name) is None and not is_unsafe_format(name)
 
 
 def make_preview(name: str, *, head: bytes, size_bytes: int) -> Preview:
     """Return what to show of a file of which ``head`` was read."""
     if inline_type(name):
         return Preview(PreviewKind.IMAGE if size_bytes <= MAX_IMAGE_BYTES else PreviewKind.NONE)
+    media = embedded_type(name)
+    if media and size_bytes:
+        return Preview(PreviewKind.PDF if media == PDF_TYPE else PreviewKind(media.partition("/")[0]))
     is_cut = len(head) < size_bytes
     text = _text_of(head)
     if text is None or not reads_head(name, size_bytes=size_bytes):
@@ -91,6 +127,10 @@ def make_preview(name: str, *, head: bytes, size_bytes: int) -> Preview:
         return _table_of_csv(text, is_cut=is_cut, delimiter="\t" if suffix == ".tsv" else ",")
     if suffix in (".md", ".markdown"):
         return Preview(PreviewKind.MARKDOWN, html=render_markdown(text), is_partial=is_cut)
+    if is_page(name) and size_bytes <= MAX_PAGE_BYTES:
+        return Preview(PreviewKind.PAGE, html=render_code(text, name=name), is_partial=False)
+    if suffix == ".ipynb" and not is_cut and (cells := read_notebook(text)) is not None:
+        return Preview(PreviewKind.NOTEBOOK, cells=tuple(cells))
     if suffix in (".json", ".ipynb") and not is_cut:
         return _preview_of_json(name, head)
     return Preview(PreviewKind.CODE, html=render_code(text, name=name), is_partial=is_cut)
@@ -115,7 +155,9 @@ def _preview_of_json(name: str, raw: bytes) -> Preview:
     try:
         table = msgspec.json.decode(text, type=LoggedTable)
     except (msgspec.DecodeError, RecursionError):
-        return Preview(PreviewKind.CODE, html=render_code(_indented(text), name=name))
+        code = render_code(_indented(text), name=name)
+        tree = render_json_tree(text)
+        return Preview(PreviewKind.TREE, html=code, tree=tree) if tree else Preview(PreviewKind.CODE, html=code)
     cells = [[_cell(value) for value in row] for row in table.data[:MAX_TABLE_ROWS]]
     return _table([str(column) for column in table.columns], cells, is_partial=len(table.data) > MAX_TABLE_ROWS)
 

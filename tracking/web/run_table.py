@@ -157,7 +157,12 @@ def _texts(row: RunRow) -> dict[ColumnKind, dict[str, str]]:
 
 def value_of(row: SeriesRow, statistic: Statistic) -> float:
     """Return one of a metric's values; NaN where there is nothing else."""
-    found = {Statistic.LAST: row.latest_value, Statistic.MIN: row.min_value, Statistic.MAX: row.max_value}[statistic]
+    found = {
+        Statistic.LAST: row.latest_value,
+        Statistic.MIN: row.min_value,
+        Statistic.MAX: row.max_value,
+        Statistic.MEAN: row.mean_value,
+    }[statistic]
     return math.nan if found is None else found
 
 

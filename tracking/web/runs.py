@@ -6,22 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from tracking.charts.direction import Direction
 from tracking.core.clock import utc_now
+from tracking.metrics.extremes import Extremes, extremes_of
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.types import SeriesRow
 from tracking.registry.queries import list_models_of_run, model_links_by_run
 from tracking.registry.types import LoggedModelRow, LoggedModelStatus
+from tracking.runs.experiment_tree import experiment_tags
 from tracking.runs.queries import find_runs, get_experiment, get_run, list_child_runs, run_row
-from tracking.runs.types import NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
+from tracking.runs.rules import check_length
+from tracking.runs.services import set_tags
+from tracking.runs.types import MAX_RUN_TAG_VALUE, NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
 from tracking.web.artifacts import page_context
-from tracking.web.base import workspace_page
+from tracking.web.base import may, workspace_page
 from tracking.web.charts import chart_grid
+from tracking.web.directions import Directions
+from tracking.web.errors import refusing_bad_values
+from tracking.web.experiment_table import main_metric
 from tracking.web.formats import (
     NOTHING,
     StatusShown,
@@ -34,7 +44,10 @@ from tracking.web.formats import (
     time_element,
     unnamed,
 )
+from tracking.web.git_links import commit_link
+from tracking.web.logged_images import list_image_series
 from tracking.web.markup import render_markdown
+from tracking.web.workbench import spark_of
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
@@ -46,7 +59,12 @@ SYSTEM_METRIC_PREFIX = "system/"
 SOURCE_TAG = "mlflow.source.name"
 COMMIT_TAG = "mlflow.source.git.commit"
 BRANCH_TAG = "mlflow.source.git.branch"
+REPOSITORY_TAG = "mlflow.source.git.repoURL"
+LOGGED_IMAGES_TAG = "mlflow.loggedImages"
+LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 SHORT_COMMIT = 10
+MAX_FIGURES = 4
+MAX_METRICS = 200
 MAX_CHILDREN = 200
 MAX_SOURCE = 200
 MAX_LONG_TEXT = 20_000
@@ -80,6 +98,7 @@ class RunHead:
     source: str
     commit: str
     short_commit: str
+    commit_url: str
     branch: str
 
 
@@ -90,10 +109,23 @@ class MetricShown:
     key: str
     last: str
     lowest: str
+    lowest_at: str
     highest: str
+    highest_at: str
     first_step: str
     last_step: str
     points: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that stands out: a metric's best value, where one knows which is best, else its last."""
+
+    metric: str
+    value: str
+    at: str
+    last: str
+    spark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +164,10 @@ class ChildShown:
 @require_safe
 @workspace_page(need=Permission.READ)
 def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponse:
-    """Show one run; ``?tab=`` is overview (the default), charts, tags or artifacts."""
+    """Show one run; ``?tab=`` is overview (the default), charts, system, images, tags or artifacts.
+
+    ``metric`` searches the table of metrics.
+    """
     run = get_run(workspace=workspace, uid=uid)
     row = run_row(run)
     series = series_by_run(run_ids=[run.pk]).get(run.pk, [])
@@ -147,10 +182,12 @@ def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResp
         "tab_template": f"runs/_{opened}.html",
     }
     if opened == "overview":
-        context |= _overview(run, row, series)
-    elif opened == "charts":
-        metrics = [row.key for row in series]
+        context |= _overview(request, workspace, run, row, series)
+    elif opened in ("charts", "system"):
+        metrics = [found.key for found in series if opened == "charts" or _is_system(found)]
         context["grid"] = chart_grid(request=request, workspace=workspace, runs=[row], metrics=metrics)
+    elif opened == "images":
+        context["image_series"] = list_image_series(workspace=workspace, run=run)
     elif opened == "tags":
         context |= {"own_tags": _own_tags(row), "system_tags": _system_tags(row)}
     else:
@@ -158,15 +195,33 @@ def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResp
     return render(request, "runs/run_detail.html", context)
 
 
+@require_POST
+@workspace_page(need=Permission.WRITE)
+@refusing_bad_values()
+def save_note(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponse:
+    """Keep ``note`` as the run's note, where mlflow keeps it too."""
+    run = get_run(workspace=workspace, uid=uid)
+    text = request.POST.get("note", "").replace("\r\n", "\n")
+    check_length(text, field="note", most=MAX_RUN_TAG_VALUE)
+    set_tags(run=run, tags=[Pair(NOTE_TAG, text)])
+    messages.success(request, gettext("The note is saved."))
+    return redirect("web:run_detail", workspace.name, uid)
+
+
 def _tabs(asked: str, row: RunRow, series: Sequence[SeriesRow]) -> list[Tab]:
-    labels = (
-        ("overview", gettext("Overview"), ""),
-        ("charts", gettext("Charts"), format_count(len(series)) if series else ""),
-        ("tags", gettext("Tags"), format_count(len(row.tags)) if row.tags else ""),
-        ("artifacts", gettext("Artifacts"), ""),
-    )
+    system = sum(_is_system(found) for found in series)
+    labels = [("overview", gettext("Overview"), 0), ("charts", gettext("Charts"), len(series))]
+    if system:
+        labels.append(("system", gettext("System metrics"), system))
+    if any(tag.key == LOGGED_IMAGES_TAG for tag in row.tags):
+        labels.append(("images", gettext("Images"), 0))
+    labels += [("tags", gettext("Tags"), len(row.tags)), ("artifacts", gettext("Artifacts"), 0)]
     opened = asked if asked in [slug for slug, _, _ in labels] else "overview"
-    return [Tab(slug, label, count, slug == opened) for slug, label, count in labels]
+    return [Tab(slug, label, format_count(count) if count else "", slug == opened) for slug, label, count in labels]
+
+
+def _is_system(row: SeriesRow) -> bool:
+    return row.key.startswith(SYSTEM_METRIC_PREFIX)
 
 
 def _head(workspace: Workspace, row: RunRow) -> RunHead:
@@ -189,6 +244,7 @@ def _head(workspace: Workspace, row: RunRow) -> RunHead:
         source=shorten(tags.get(SOURCE_TAG, ""), length=MAX_SOURCE),
         commit=commit,
         short_commit=commit[:SHORT_COMMIT],
+        commit_url=commit_link(tags.get(REPOSITORY_TAG, ""), commit),
         branch=tags.get(BRANCH_TAG, ""),
     )
 
@@ -200,22 +256,65 @@ def _parent(workspace: Workspace, row: RunRow) -> tuple[str, str] | None:
     return (found[0].uid, unnamed(found[0].name)) if found else None
 
 
-def _overview(run: Run, row: RunRow, series: Sequence[SeriesRow]) -> dict[str, object]:
-    note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
+def _overview(
+    request: HttpRequest, workspace: Workspace, run: Run, row: RunRow, series: Sequence[SeriesRow]
+) -> dict[str, object]:
+    tags = {tag.key: tag.value for tag in row.tags}
     children = list_child_runs(run=run, limit=MAX_CHILDREN + 1)
     links = model_links_by_run(run_ids=[run.pk])
-    shown = [_metric_shown(found) for found in series]
+    sought = request.GET.get("metric", "").strip()
+    own = [found for found in series if not _is_system(found)]
+    fitting = [found for found in own if sought.lower() in found.key.lower()]
+    shown = fitting[:MAX_METRICS]
+    extremes = extremes_of(run=run, series=shown)
+    directions = Directions.from_tags(experiment_tags(experiment_ids=[row.experiment_id]))
     return {
-        "note": render_markdown(note) if note.strip() else "",
+        "note": render_markdown(tags.get(NOTE_TAG, "")) if tags.get(NOTE_TAG, "").strip() else "",
+        "note_source": tags.get(NOTE_TAG, ""),
+        "may_write": not row.is_deleted and may(request, workspace, Permission.WRITE),
+        "figures": _figures(run, own, directions),
         "params": row.params,
-        "metrics": [metric for metric in shown if not metric.key.startswith(SYSTEM_METRIC_PREFIX)],
-        "system_metrics": [metric for metric in shown if metric.key.startswith(SYSTEM_METRIC_PREFIX)],
+        "metrics": [_metric_shown(found, extremes.get(found.key)) for found in shown],
+        "metric_count": format_count(len(own)),
+        "metrics_left": len(fitting) - len(shown),
+        "metric": sought,
         "datasets": [_dataset_shown(dataset) for dataset in row.datasets],
         "models_made": [_model_shown(model) for model in list_models_of_run(run=run)],
         "models_used": links[run.pk].inputs if run.pk in links else (),
+        "tables": _logged_tables(tags.get(LOGGED_ARTIFACTS_TAG, "")),
         "children": [_child_shown(child) for child in children[:MAX_CHILDREN]],
         "has_more_children": len(children) > MAX_CHILDREN,
     }
+
+
+def _figures(run: Run, series: Sequence[SeriesRow], directions: Directions) -> list[Figure]:
+    """Return the metrics that say most, at most ``MAX_FIGURES``, with their curves. Five queries each."""
+    rows = {row.key: row for row in series}
+    left = set(rows)
+    figures: list[Figure] = []
+    while len(figures) < MAX_FIGURES and (metric := main_metric(left, directions)):
+        left.discard(metric)
+        row = rows[metric]
+        best = row.min_value if directions.of(metric) is Direction.LESS else row.max_value
+        figures.append(
+            Figure(
+                metric=metric,
+                value=format_number(row.latest_value if best is None else best),
+                at=gettext("best"),
+                last=format_number(row.latest_value),
+                spark=spark_of(run, row),
+            )
+        )
+    return figures
+
+
+def _logged_tables(text: str) -> list[str]:
+    """Return the paths of the tables that ``mlflow.log_table`` wrote, as its tag has them."""
+    try:
+        found = msgspec.json.decode(text, type=list[dict[str, str]]) if text else []
+    except msgspec.DecodeError:
+        return []
+    return [one["path"] for one in found if one.get("type") == "table" and one.get("path")]
 
 
 def _own_tags(row: RunRow) -> list[Pair]:
@@ -226,12 +325,14 @@ def _system_tags(row: RunRow) -> list[Pair]:
     return [Pair(tag.key, tag.value[:MAX_LONG_TEXT]) for tag in row.tags if tag.key.startswith(SYSTEM_TAG_PREFIX)]
 
 
-def _metric_shown(row: SeriesRow) -> MetricShown:
+def _metric_shown(row: SeriesRow, extremes: Extremes | None) -> MetricShown:
     return MetricShown(
         key=row.key,
         last=format_number(row.latest_value),
         lowest=NOTHING if row.min_value is None else format_number(row.min_value),
+        lowest_at=format_count(extremes.low_step) if extremes else "",
         highest=NOTHING if row.max_value is None else format_number(row.max_value),
+        highest_at=format_count(extremes.high_step) if extremes else "",
         first_step=format_count(row.first_step),
         last_step=format_count(row.last_step),
         points=format_count(row.received),

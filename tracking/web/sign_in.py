@@ -1,19 +1,31 @@
 """Coming in, by password or by a one-time link, and going out."""
 
+import math
+from collections.abc import Mapping
+
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from tracking.core.clock import utc_now
-from tracking.core.errors import UnauthenticatedError
-from tracking.identity.services import use_sign_in_link
+from tracking.core.errors import TooManyTriesError, UnauthenticatedError, UnavailableError
+from tracking.identity.services import (
+    account_limits,
+    address_limits,
+    count_try,
+    forget_tries,
+    note_sign_in,
+    use_sign_in_link,
+)
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -26,21 +38,40 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         return redirect(_next(request))
     form = AuthenticationForm(request, data=request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        login(request, form.get_user())
-        return redirect(_next(request))
-    return render(request, "sign_in/sign_in.html", {"form": form, "next": _next(request)})
+    context = {"form": form, "next": _next(request)}
+    if request.method != "POST":
+        return render(request, "sign_in/sign_in.html", context)
+    username = request.POST.get("username", "")[:150]
+    limits = account_limits(what="password", username=username, address=request.META["REMOTE_ADDR"])
+    try:
+        count_try(limits=limits, about=username, now=utc_now())
+        if not form.is_valid():
+            return render(request, "sign_in/sign_in.html", context)
+    except (TooManyTriesError, UnavailableError) as error:
+        return refuse_try(request, "sign_in/sign_in.html", context, error)
+    forget_tries(limits=limits)
+    login(request, form.get_user())
+    note_sign_in(user=form.get_user(), how="password", now=utc_now())
+    return redirect(_next(request))
 
 
 @never_cache
 @require_GET
 def use_link(request: HttpRequest, link: str) -> HttpResponseBase:
     """Spend a one-time link. A second use, or a late one, answers 403 and says how to get a new link."""
+    address = request.META["REMOTE_ADDR"]
+    limits = address_limits(what="link", address=address)
     try:
+        count_try(limits=limits, about=f"link from {address}", now=utc_now())
         user = use_sign_in_link(text=link, now=utc_now())
-    except UnauthenticatedError as error:
-        return render(request, "sign_in/use_link.html", {"error": str(error)}, status=403)
+    except TooManyTriesError as error:
+        return refuse_try(request, "sign_in/use_link.html", {}, error)
+    except UnauthenticatedError:
+        return render(request, "sign_in/use_link.html", status=403)
+    forget_tries(limits=limits)
     login(request, user, backend=BACKEND)
+    if not user.has_usable_password():
+        messages.info(request, gettext("The link works once. Set a password on your account page to come back."))
     return redirect(settings.LOGIN_REDIRECT_URL)
 
 
@@ -49,6 +80,21 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     logout(request)
     return redirect(settings.LOGIN_URL)
+
+
+def refuse_try(
+    request: HttpRequest, template: str, context: Mapping[str, object], error: TooManyTriesError | UnavailableError
+) -> HttpResponse:
+    """Answer 429, or 503 where too many passwords are checked at once, and say when to come back."""
+    if isinstance(error, TooManyTriesError):
+        status, wait_s = 429, error.retry_after_s
+        text = gettext("Too many tries. Wait %(minutes)s minutes.") % {"minutes": math.ceil(wait_s / 60)}
+    else:
+        status, wait_s = 503, 1
+        text = gettext("Too many people sign in at this moment. Try again.")
+    response = render(request, template, {**context, "refusal": text}, status=status)
+    response["Retry-After"] = str(wait_s)
+    return response
 
 
 def _next(request: HttpRequest) -> str:

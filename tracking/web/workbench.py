@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.core.exceptions import BadRequest
@@ -48,13 +49,14 @@ KEY_KINDS = {ColumnKind.PARAM: KeyKind.PARAM, ColumnKind.TAG: KeyKind.TAG, Colum
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which runs an address asks for, and in which order."""
+    """Which runs an address asks for, and in which order; ``now`` is what ``7d`` counts from."""
 
     workspace: Workspace
     experiment: Experiment
     filter_text: str
     order_by: tuple[str, ...]
     lifecycle: Lifecycle
+    now: datetime
 
     @classmethod
     def of(cls, workspace: Workspace, experiment: Experiment, query: QueryDict) -> Self:
@@ -66,6 +68,7 @@ class Asked:
             filter_text=query.get("filter", "").strip(),
             order_by=tuple(text for text in query.getlist("order_by") if text),
             lifecycle=Lifecycle.DELETED if is_deleted else Lifecycle.ACTIVE,
+            now=utc_now(),
         )
 
     @property
@@ -84,9 +87,9 @@ class Asked:
             filter_text=self.filter_text,
             order_by=self.order_by,
             lifecycle=self.lifecycle,
+            now=self.now,
             page_token=token,
             max_results=limit,
-            now=utc_now(),
         )
 
     def count(self) -> int:
@@ -96,7 +99,7 @@ class Asked:
             experiment_ids=self.experiment_ids,
             filter_text=self.filter_text,
             lifecycle=self.lifecycle,
-            now=utc_now(),
+            now=self.now,
         )
 
     def matching(self) -> QuerySet[Run]:
@@ -106,7 +109,7 @@ class Asked:
             experiment_ids=self.experiment_ids,
             filter_text=self.filter_text,
             lifecycle=self.lifecycle,
-            now=utc_now(),
+            now=self.now,
         )
 
 
@@ -169,6 +172,11 @@ def sparklines(
         if found:
             paths |= {(uid, key): path for uid, path in _paths(runs, key, found).items()}
     return paths
+
+
+def spark_of(run: Run, row: SeriesRow) -> str:
+    """Return the curve of one metric of one run. Five queries."""
+    return _paths([run], row.key, [row]).get(run.uid, "")
 
 
 def _paths(runs: Sequence[Run], key: str, found: Sequence[SeriesRow]) -> dict[str, str]:

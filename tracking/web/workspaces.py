@@ -17,6 +17,7 @@ from tracking.identity.types import TRACKING_TOKEN_LIFE
 from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of, workspace_page
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
+from tracking.web.limits import limits_shown
 from tracking.web.snippets import tracking_uri, training_snippet
 from tracking.workspaces.types import Permission
 
@@ -59,6 +60,7 @@ def workspace_detail(request: HttpRequest, workspace: Workspace) -> HttpResponse
         "snippet": training_snippet(uri=uri),
         "life_minutes": int(TRACKING_TOKEN_LIFE.total_seconds() // 60),
         "experiment_count": format_count(count_experiments(workspace=workspace)),
+        "warnings": [limit for limit in limits_shown(workspace) if limit.is_warning],
         "running": [_running_shown(run) for run in running],
     }
     return render(request, "workspaces/workspace_detail.html", context)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
 from tracking.core.memory import Memory
+from tracking.identity.models import User
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import FormerName, ResourceGroup, RoleAssignment, Workspace
-from tracking.workspaces.queries import list_locks
+from tracking.workspaces.queries import forget_quotas, list_locks
 from tracking.workspaces.roles import PERMISSION_BY_ROLE, PERMISSION_BY_SCOPE
 from tracking.workspaces.types import NAME_PATTERN, LockLevel, LockRow, Permission, Role
 
@@ -79,6 +80,11 @@ def require_server(*, credential: Credential, need: Permission) -> None:
         raise PermissionDeniedError(f"Your role on this server does not permit {need.name.lower()}.")
 
 
+def owns_server(*, user: User) -> bool:
+    """Tell whether a person owns the server. One query."""
+    return RoleAssignment.objects.filter(user=user, role=Role.OWNER, group=None, workspace=None).exists()
+
+
 def require_person(*, credential: Credential, need: Permission) -> None:
     """Prove that the asker may do ``need`` to what is their own, as far as the credential goes. No query.
 
@@ -92,6 +98,7 @@ def require_person(*, credential: Credential, need: Permission) -> None:
 def forget() -> None:
     """Take a change of roles, locks or names into account at once in this process; others do within a second."""
     _granted.forget()
+    forget_quotas()
 
 
 def _find(credential: Credential, name: str) -> _Granted | None:

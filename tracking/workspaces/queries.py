@@ -3,14 +3,28 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 
 from tracking.core.errors import NotFoundError
+from tracking.core.memory import Memory
 from tracking.identity.models import User
 from tracking.identity.queries import Credential
 from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
-from tracking.workspaces.types import GroupRow, LockLevel, LockRow, MemberRow, Role, RoleRow, WorkspaceRow
+from tracking.workspaces.quotas import Quota, quota_of
+from tracking.workspaces.roles import PERMISSION_BY_ROLE
+from tracking.workspaces.types import (
+    AccessExplained,
+    EffectiveRole,
+    GroupRow,
+    LockLevel,
+    LockRow,
+    MemberRow,
+    Role,
+    RoleRow,
+    WorkspaceRow,
+)
 
+_quotas: Memory[int, Quota] = Memory(size=10_000, life_s=1)
 RANK = {Role.READER: 1, Role.CONTRIBUTOR: 2, Role.OWNER: 3}
 Roles = Sequence[tuple[str, int | None, int | None]]
 
@@ -46,7 +60,7 @@ def get_workspace_row(*, credential: Credential, workspace: Workspace) -> Worksp
 
 
 def list_group_rows(*, credential: Credential, after: str = "", limit: int | None = None) -> list[GroupRow]:
-    """Return the resource groups the asker has a role in, whose names come after ``after``, by name. Four queries."""
+    """Return the resource groups the asker has a role in, whose names come after ``after``, by name. Five queries."""
     roles = _roles_of(credential)
     found = ResourceGroup.objects.filter(name__gt=after).order_by("name")
     if credential.workspace_id is not None:
@@ -57,7 +71,7 @@ def list_group_rows(*, credential: Credential, after: str = "", limit: int | Non
 
 
 def get_group_row(*, credential: Credential, group: ResourceGroup) -> GroupRow:
-    """Return one resource group, which the caller has authorised. Four queries.
+    """Return one resource group, which the caller has authorised. Five queries.
 
     :raises NotFoundError: if it, or the asker's role in it, has gone meanwhile.
     """
@@ -65,6 +79,28 @@ def get_group_row(*, credential: Credential, group: ResourceGroup) -> GroupRow:
     if fresh is None:
         raise NotFoundError(f"Resource group {group.name!r} not found.")
     return _group_rows([fresh], _roles_of(credential))[0]
+
+
+def role_places(*, user: User) -> list[tuple[Role, int | None, int | None]]:
+    """Return a person's roles, each with the number of its group or workspace; neither: on the server. One query."""
+    rows = RoleAssignment.objects.filter(user=user).values_list("role", "group_id", "workspace_id")
+    return [(Role(role), group_id, workspace_id) for role, group_id, workspace_id in rows]
+
+
+def get_quota(*, workspace_id: int) -> Quota:
+    """Return what a workspace may hold. One query; none if the same was asked within the last second."""
+
+    def find() -> Quota:
+        own = Workspace.objects.filter(pk=workspace_id).values_list("quota_bytes", "quota_runs").first()
+        quota_bytes, quota_runs = own or (None, None)
+        return quota_of(quota_bytes=quota_bytes, quota_runs=quota_runs)
+
+    return _quotas.recall(workspace_id, find) or find()
+
+
+def forget_quotas() -> None:
+    """Take a change of quotas into account at once in this process; others do within a second."""
+    _quotas.forget()
 
 
 def count_artifact_bytes(*, workspace: Workspace) -> int:
@@ -79,12 +115,6 @@ def list_unmeasured(*, before: datetime, limit: int) -> list[Workspace]:
     return list(Workspace.objects.filter(due).order_by("pk")[:limit])
 
 
-def is_last_owner(*, user: User) -> bool:
-    """Tell whether somebody is the only active owner of the server. One query."""
-    owners = RoleAssignment.objects.filter(group=None, workspace=None, role=Role.OWNER, user__is_active=True)
-    return list(owners.values_list("user_id", flat=True)[:2]) == [user.pk]
-
-
 def list_roles(*, user: User) -> list[RoleRow]:
     """Return what a person was given: on the server, in groups by name, then in workspaces by name. One query."""
     assigned = RoleAssignment.objects.filter(user=user).order_by(
@@ -92,6 +122,21 @@ def list_roles(*, user: User) -> list[RoleRow]:
     )
     return [
         RoleRow(Role(role), *where) for role, *where in assigned.values_list("role", "group__name", "workspace__name")
+    ]
+
+
+def list_effective_roles(*, user: User) -> list[EffectiveRole]:
+    """Return what a person is in each workspace that they may read, by name, and why. Three queries."""
+    roles = list_roles(user=user)
+    return [
+        EffectiveRole(
+            workspace.name,
+            max(
+                (row for row in roles if row.holds_in(workspace=workspace.name, group=workspace.group.name)),
+                key=lambda row: RANK[row.role],
+            ),
+        )
+        for workspace in list_workspaces(credential=Credential(user=user, workspace_id=None))
     ]
 
 
@@ -119,6 +164,19 @@ def list_members(*, group: ResourceGroup | None = None, workspace: Workspace | N
     assigned = RoleAssignment.objects.filter(where).order_by("user__username", "id")
     values = assigned.values_list("user__username", "user__is_active", "role", "group__name", "workspace__name")
     return [MemberRow(username, active, RoleRow(Role(role), *at)) for username, active, role, *at in values]
+
+
+def explain_access(*, username: str, workspace: Workspace) -> AccessExplained:
+    """Return what somebody may do in a workspace, and why. Two queries. A person who is disabled may do nothing."""
+    held = [row for row in list_members(workspace=workspace) if row.username == username]
+    roles = tuple((row.role, PERMISSION_BY_ROLE[row.role.role]) for row in held)
+    is_active = all(row.is_active for row in held)
+    return AccessExplained(
+        roles=roles,
+        permission=max((permission for _, permission in roles), default=None) if is_active else None,
+        locks=tuple(list_locks(workspace=workspace)),
+        deletion_uid=workspace.deletion_uid,
+    )
 
 
 def list_locks(*, group: ResourceGroup | None = None, workspace: Workspace | None = None) -> list[LockRow]:
@@ -187,6 +245,8 @@ def _workspace_rows(found: Sequence[Workspace], roles: Roles) -> list[WorkspaceR
 def _group_rows(found: Sequence[ResourceGroup], roles: Roles) -> list[GroupRow]:
     workspaces = list(Workspace.objects.filter(group__in=found).order_by("name").values_list("group_id", "name"))
     locks = _in_order(Lock.objects.filter(group__in=found))
+    usage = WorkspaceUsage.objects.filter(workspace__group__in=found).values_list("workspace__group_id")
+    bytes_by_group = dict(usage.annotate(Sum("artifact_bytes")).order_by())
     return [
         GroupRow(
             name=one.name,
@@ -196,6 +256,7 @@ def _group_rows(found: Sequence[ResourceGroup], roles: Roles) -> list[GroupRow]:
             deletion_uid=one.deletion_uid,
             workspaces=tuple(name for group_id, name in workspaces if group_id == one.pk),
             locks=tuple(_lock_row(lock) for lock in locks if lock.group_id == one.pk),
+            artifact_bytes=bytes_by_group.get(one.pk, 0),
             my_role=_highest_role(roles, group_id=one.pk),
         )
         for one in found

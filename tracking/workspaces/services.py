@@ -57,13 +57,15 @@ def create_group(
 
 @transaction.atomic
 def update_group(*, group: ResourceGroup, change: GroupChange, by: User, now: datetime) -> None:
-    """Change what is given of a resource group. Its name is no address: renaming breaks nothing.
+    """Change what is given of a resource group and differs. Its name is no address: renaming breaks nothing.
 
     :raises AlreadyExistsError: if the new name is taken.
     """
     hold_group(group)
-    fields = change.fields
-    _check_fields("Resource group", group.name, fields)
+    _check_fields("Resource group", group.name, change.fields)
+    fields = _differing(ResourceGroup.objects.get(pk=group.pk), change.fields)
+    if not fields:
+        return
     try:
         with transaction.atomic():
             ResourceGroup.objects.filter(pk=group.pk).update(**fields)
@@ -113,7 +115,7 @@ def create_workspace(
 def update_workspace(
     *, workspace: Workspace, change: WorkspaceChange, group: ResourceGroup | None = None, by: User, now: datetime
 ) -> None:
-    """Change what is given of a workspace, and move it to ``group``. All of it, or nothing.
+    """Change what is given of a workspace and differs, and move it to ``group``. All of it, or nothing.
 
     A workspace that is renamed still answers under its former names, so that running scripts go on.
 
@@ -125,14 +127,17 @@ def update_workspace(
     if group is not None:
         fields["group_id"] = group.pk
     _check_fields("Workspace", workspace.name, fields)
-    if group is not None and group.pk != workspace.group_id:
+    fields = _differing(Workspace.objects.get(pk=workspace.pk), fields)
+    if not fields:
+        return
+    if group is not None and "group_id" in fields:
         hold_group(group)
         _check_may_leave(workspace)
-    if change.name is not None and change.name != workspace.name:
+    if change.name is not None and "name" in fields:
         _rename(workspace, change.name)
     Workspace.objects.filter(pk=workspace.pk).update(**fields)
     transaction.on_commit(access.forget)
-    said = worded({**fields, "group_id": group.name} if group else fields)
+    said = worded({**fields, "group_id": group.name} if group and "group_id" in fields else fields)
     record(by=by, verb="workspace.update", target=f"{workspace.name}: {said}", at=now)
 
 
@@ -322,6 +327,11 @@ def _check_fields(what: str, name: str, fields: Mapping[str, object]) -> None:
         check_tags(tags)
     for quota in ("quota_bytes", "quota_runs"):
         check_quota(quota, fields.get(quota))
+
+
+def _differing(row: ResourceGroup | Workspace, fields: Mapping[str, object]) -> dict[str, object]:
+    """Return those of the fields that the row does not have yet."""
+    return {name: value for name, value in fields.items() if getattr(row, name) != value}
 
 
 def _check_free(name: str) -> None:

@@ -47,6 +47,10 @@ class RoleRow:
         """What it was given on: server, group or workspace."""
         return "workspace" if self.workspace is not None else "group" if self.group is not None else "server"
 
+    def holds_in(self, *, workspace: str, group: str) -> bool:
+        """Tell whether it holds in a workspace of a group."""
+        return self.group in (None, group) and self.workspace in (None, workspace)
+
 
 @dataclass(frozen=True, slots=True)
 class GroupChange:
@@ -81,6 +85,14 @@ class WorkspaceChange:
         return {name: value for name, value in given.items() if value is not None} | {
             name: value or None for name, value in quotas.items() if value is not None
         }
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveRole:
+    """What a person is in a workspace: the highest of the roles that hold there, and so where it was given."""
+
+    workspace: str
+    given: RoleRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,21 @@ class GroupRow:
     workspaces: tuple[str, ...]
     deletion_uid: str
     locks: tuple[LockRow, ...]
+    artifact_bytes: int
     my_role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class AccessExplained:
+    """What somebody may do in a workspace, and why: what each role they have there permits, and the locks that hold.
+
+    ``permission`` None: nothing, they do not even see it.
+    """
+
+    roles: tuple[tuple[RoleRow, Permission], ...]
+    permission: Permission | None
+    locks: tuple[LockRow, ...]
+    deletion_uid: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ WorkspaceOption = Annotated[
     typer.Option("--workspace-name", "--workspace", "-w", help="Default: that of config.json or `config set`."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+RunningOption = Annotated[bool, typer.Option("--even-running", help="Runs that still run go too.")]
 NoWaitOption = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the server has accepted it.")]
 TagsOption = Annotated[Optional[list[str]], typer.Option("--tags", "--tag", help="KEY=VALUE; may be repeated.")]
 

@@ -1,6 +1,7 @@
 """Data as a table, JSON, YAML or TSV."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -12,6 +13,8 @@ import jmespath
 import jmespath.exceptions
 import typer
 import yaml
+
+TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)")
 
 
 class Format(str, Enum):
@@ -124,7 +127,9 @@ def _cell(value: Any) -> str:
         return ", ".join(value)
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False) if value else ""
-    return " ".join(str(value).split())
+    text = " ".join(str(value).split())
+    found = TIME.fullmatch(text)
+    return f"{found[1]} {found[2]}Z" if found else text
 
 
 def _escaped(value: Any) -> str:

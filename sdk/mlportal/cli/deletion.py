@@ -47,5 +47,11 @@ def resume(uid: UidOption) -> Any:
     return _get(uid).resume()
 
 
+@command(app, "cancel")
+def cancel(uid: UidOption) -> Any:
+    """Give up a deletion that does not run; what is left can be used again."""
+    return _get(uid).cancel()
+
+
 def _get(uid: str) -> Deletion:
     return get_deletion(connect(), uid)

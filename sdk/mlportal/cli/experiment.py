@@ -4,7 +4,16 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from mlportal.cli._command import NoWaitOption, WorkspaceOption, YesOption, command, confirm, wait_for, workspace_of
+from mlportal.cli._command import (
+    NoWaitOption,
+    RunningOption,
+    WorkspaceOption,
+    YesOption,
+    command,
+    confirm,
+    wait_for,
+    workspace_of,
+)
 from mlportal.experiment import ARCHIVED_AT, Experiment
 from mlportal.workspace import Workspace
 
@@ -60,6 +69,7 @@ def delete(
     purge: Annotated[bool, typer.Option("--purge", help="For good, at once; else it goes to the trash.")] = False,
     yes: YesOption = False,
     no_wait: NoWaitOption = False,
+    even_running: RunningOption = False,
 ) -> Any:
     """Delete an experiment and its runs."""
     experiment = Experiment(workspace_of(workspace), name)
@@ -67,7 +77,7 @@ def delete(
         experiment.delete()
         return None
     confirm(f"Delete experiment {name!r} and all its runs for good?", is_sure=yes)
-    started = experiment.delete(purge=True, no_wait=True)
+    started = experiment.delete(purge=True, no_wait=True, even_running=even_running)
     return None if started is None else wait_for(started, no_wait=no_wait)
 
 

@@ -9,6 +9,7 @@ from mlportal import deletions
 from mlportal._transport import Transport
 from mlportal.cli._command import (
     NoWaitOption,
+    RunningOption,
     TagsOption,
     YesOption,
     command,
@@ -81,11 +82,12 @@ def delete(
     name: Annotated[str, typer.Option("--name", "--resource-group", "-n", "-g")],
     yes: YesOption = False,
     no_wait: NoWaitOption = False,
+    even_running: RunningOption = False,
 ) -> Any:
     """Delete a resource group with all that is in it, for good. Asks for its name on a terminal."""
     group = get_group(connect(), name)
     confirm_name(name, what="resource group", plan="" if yes else plan_text(group.plan_deletion()), is_sure=yes)
-    return wait_for(group.delete(no_wait=True), no_wait=no_wait)
+    return wait_for(group.delete(no_wait=True, even_running=even_running), no_wait=no_wait)
 
 
 @command(app, "wait")

@@ -1,6 +1,7 @@
 """``mlportal login``, ``logout``, ``whoami``."""
 
 import os
+import socket
 import sys
 import time
 import webbrowser
@@ -67,8 +68,9 @@ def _by_browser(transport: Transport) -> "tuple[str, Optional[str]]":
 
     :raises NotSignedInError: if it is refused there. :raises TimedOutError: if nobody does.
     """
-    asked = transport.call("POST", "api/v1/login/device", signed=False)
-    link = asked["verification_uri"]
+    client = f"mlportal on {socket.gethostname()}"
+    asked = transport.call("POST", "api/v1/login/device", body={"client": client}, signed=False)
+    link = asked.get("verification_uri_complete") or asked["verification_uri"]
     errors_to.print(f"Open {link}\nand confirm this code: {asked['user_code']}", soft_wrap=True)
     if errors_to.is_terminal:
         webbrowser.open(link)

@@ -10,6 +10,7 @@ import typer
 from mlportal._filters import equals
 from mlportal.cli._command import (
     NoWaitOption,
+    RunningOption,
     TagsOption,
     WorkspaceOption,
     YesOption,
@@ -150,19 +151,20 @@ def cancel(run: RunOption, workspace: WorkspaceOption = None) -> Any:
     return _row(found)
 
 
-@command(app, "delete")
+@command(app, "delete", "uid", "state", "bytes_freed")
 def delete(
     run: Annotated[list[str], typer.Option("--run", "-r", help="A run's id; may be repeated.")],
     workspace: WorkspaceOption = None,
     purge: Annotated[bool, typer.Option("--purge", help="For good, at once; else they go to the trash.")] = False,
     yes: YesOption = False,
     no_wait: NoWaitOption = False,
+    even_running: RunningOption = False,
 ) -> Any:
     """Delete runs and their files."""
     home = workspace_of(workspace)
     if purge:
         confirm(f"Delete {len(run)} runs and their files for good?", is_sure=yes)
-    started = [Run.get(home, one).delete(purge=purge, no_wait=True) for one in run]
+    started = [Run.get(home, one).delete(purge=purge, no_wait=True, even_running=even_running) for one in run]
     return [wait_for(one, no_wait=no_wait) for one in started if one is not None] or None
 
 

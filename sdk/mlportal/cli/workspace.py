@@ -9,6 +9,7 @@ from mlportal._tokens import LONGEST_LIFE_S
 from mlportal._transport import quoted
 from mlportal.cli._command import (
     NoWaitOption,
+    RunningOption,
     TagsOption,
     YesOption,
     command,
@@ -78,11 +79,13 @@ def update(
 
 
 @command(app, "delete")
-def delete(name: NewNameOption, yes: YesOption = False, no_wait: NoWaitOption = False) -> Any:
+def delete(
+    name: NewNameOption, yes: YesOption = False, no_wait: NoWaitOption = False, even_running: RunningOption = False
+) -> Any:
     """Delete a workspace with all that is in it, for good. Asks for its name on a terminal."""
     workspace = workspace_of(name)
     confirm_name(name, what="workspace", plan="" if yes else plan_text(workspace.plan_deletion()), is_sure=yes)
-    return wait_for(workspace.delete(no_wait=True), no_wait=no_wait)
+    return wait_for(workspace.delete(no_wait=True, even_running=even_running), no_wait=no_wait)
 
 
 @command(app, "tracking-uri")

@@ -15,12 +15,13 @@ from tests.tracking.api.caller import Caller
 from tracking.api.mlflow import documents
 from tracking.core.clock import utc_now
 from tracking.identity.models import User
-from tracking.metrics.services import purge_points
-from tracking.registry.services import purge_models
+from tracking.metrics.removal import purge_points
+from tracking.registry.models import LoggedModel
+from tracking.registry.removal import purge_models
 from tracking.runs.bulk import tag_runs
 from tracking.runs.documents import documents_by_run, keep_documents, list_to_make
 from tracking.runs.models import Run, RunDocument
-from tracking.runs.services import purge_run
+from tracking.runs.removal import purge_runs
 from tracking.runs.types import Pair, RunDocumentMade
 
 
@@ -67,7 +68,7 @@ def log_model(ann: Caller, uid: str) -> None:
 
 
 def purge_its_points(ann: Caller, uid: str) -> None:
-    purge_points(run=Run.objects.get(uid=uid), limit=100)
+    purge_points(run_ids=[Run.objects.get(uid=uid).pk], limit=100)
 
 
 def tag_in_bulk(ann: Caller, uid: str) -> None:
@@ -153,7 +154,7 @@ class TestDocumentsOf:
         ann.post("runs/log-inputs", {"run_id": user, "models": [{"model_id": model["model_id"]}]})
         documents.prepare()
 
-        purge_models(run=Run.objects.get(uid=maker), by=people.ann.user, now=utc_now())
+        purge_models(pks=[LoggedModel.objects.get().pk])
 
         assert searched(ann) == made_anew(ann)
         assert "model_inputs" not in ann.get(f"runs/get?run_id={user}")["run"]["inputs"]
@@ -162,7 +163,7 @@ class TestDocumentsOf:
         uid = ended_run(ann)
         documents.prepare()
 
-        purge_run(run=Run.objects.get(uid=uid), by=people.ann.user, now=utc_now())
+        purge_runs(pks=[Run.objects.get(uid=uid).pk])
 
         assert not RunDocument.objects.exists()
 
@@ -235,7 +236,7 @@ class TestPrepare:
     def test_does_not_mind_a_run_that_goes_for_good_meanwhile(self, ann: Caller, people: People) -> None:
         gone, there = ended_run(ann), ended_run(ann)
         made = [RunDocumentMade(run_id, version, "made") for run_id, version in list_to_make(limit=10)]
-        purge_run(run=Run.objects.get(uid=gone), by=people.ann.user, now=utc_now())
+        purge_runs(pks=[Run.objects.get(uid=gone).pk])
 
         keep_documents(made=made)
 

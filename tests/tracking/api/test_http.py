@@ -304,3 +304,28 @@ class TestManyConnections:
         for connection in asking:
             connection.close()
         assert {status_of(answer) for answer in answers} == {200}
+
+
+class TestAnswers:
+    def test_to_head_has_no_body(self, wire: Wire) -> None:
+        answer = wire.ask(wire.head("HEAD", "mlflow/experiments/get?experiment_id=0", "Connection: close"))
+
+        assert status_of(answer) == 200
+        assert answer.endswith(b"\r\n\r\n")
+
+    def test_that_are_large_come_whole(self, wire: Wire) -> None:
+        content = b"0123456789" * 100_000
+        put = wire.put_head("whole.bin", f"Content-Length: {len(content)}", "Connection: close")
+        assert status_of(wire.ask(put, content)) == 200
+
+        answer = wire.ask(wire.head("GET", f"mlflow-artifacts/artifacts/{wire.folder}/whole.bin", "Connection: close"))
+
+        assert answer.partition(b"\r\n\r\n")[2] == content
+
+    def test_to_requests_sent_without_waiting_come_in_their_order(self, wire: Wire) -> None:
+        paths = ("mlflow/experiments/get?experiment_id=0", "mlflow/experiments/get?experiment_id=none")
+        last = wire.head("GET", paths[0], "Connection: close")
+
+        answer = wire.ask(*(wire.head("GET", path) for path in paths), last)
+
+        assert STATUS.findall(answer) == [b"200", b"400", b"200"]

@@ -22,6 +22,26 @@ class TestRun:
         both = {"experiment_id": "0", "run_name": "x", "tags": [{"key": "mlflow.runName", "value": "y"}]}
         assert ann.refused("runs/create", both)[0] == 400
 
+    def test_is_answered_when_created_as_it_is_found(self, ann: Caller) -> None:
+        tags = [{"key": "z", "value": "x" * 9000}, {"key": "a", "value": "1"}]
+
+        created = ann.post("runs/create", {"experiment_id": "0", "start_time": 5, "user_id": "ann", "tags": tags})
+
+        assert created == ann.get(f"runs/get?run_id={created['run']['info']['run_id']}")
+
+    def test_is_created_and_ended_in_few_statements(self, ann: Caller) -> None:
+        ann.new_run()
+        body = {"experiment_id": "0", "run_name": "a", "tags": [{"key": "mlflow.user", "value": "ann"}]}
+        ann.post("runs/create", body)
+
+        with CaptureQueriesContext(connection) as created:
+            run = ann.post("runs/create", body)["run"]["info"]["run_id"]
+        with CaptureQueriesContext(connection) as ended:
+            ann.post("runs/update", {"run_id": run, "status": "FINISHED", "end_time": 7})
+
+        assert len(created) <= 6  # savepoint, hold, run, keys (not after a commit), tags, release
+        assert len(ended) <= 6  # savepoint, run, hold, update, bytes of its points, release
+
     def test_status_by_name_number_or_unknown(self, ann: Caller) -> None:
         run = ann.new_run()
 

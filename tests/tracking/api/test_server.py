@@ -5,6 +5,8 @@ from django.test import Client
 
 from tests.support.people import People
 from tests.tracking.api.caller import Caller
+from tracking.cleanup.models import Deletion
+from tracking.cleanup.services import advance
 from tracking.core.clock import utc_now
 from tracking.identity.services import issue_access_token
 from tracking.workspaces.models import Lock, Workspace
@@ -79,7 +81,8 @@ class TestChangingWorkspaces:
             return status, answer["error_code"]
 
         assert refused("lab") == (400, "INVALID_STATE")
-        assert refused("lab?mode=CASCADE") == (501, "NOT_IMPLEMENTED")
+        assert refused("lab?mode=CASCADE") == (409, "RESOURCE_CONFLICT")  # a run runs
+        assert refused("lab?mode=SET_DEFAULT") == (501, "NOT_IMPLEMENTED")
         assert refused("lab?mode=x") == (400, "INVALID_PARAMETER_VALUE")
         assert refused("default") == (400, "INVALID_PARAMETER_VALUE")
         assert owner.request("POST", W3, {"name": "bal"})[0] == 201
@@ -88,6 +91,17 @@ class TestChangingWorkspaces:
         )
         assert refused("bal") == (403, "PERMISSION_DENIED")
         assert Workspace.objects.count() == 3
+
+    def test_deletes_with_all_that_is_in_it(self, owner: Caller) -> None:
+        owner.request("POST", W3, {"name": "lab"})
+        lab = Caller(owner.token, "lab")
+        lab.post("runs/update", {"run_id": lab.new_run(), "status": "FINISHED"})
+
+        assert owner.request("DELETE", f"{W3}/lab?mode=CASCADE")[0] == 204
+
+        assert lab.refused("runs/create", {"experiment_id": "0"})[:2] == (409, "RESOURCE_CONFLICT")
+        advance(deletion_id=Deletion.objects.get().pk, owner="test", clock=utc_now, slice_s=600)
+        assert not Workspace.objects.filter(name="lab").exists()
 
     def test_takes_more_than_a_tracking_token(self, owner: Caller, ann: Caller) -> None:
         for method, path in (("POST", W3), ("PATCH", f"{W3}/default"), ("DELETE", f"{W3}/default")):

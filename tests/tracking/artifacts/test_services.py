@@ -38,7 +38,8 @@ class TestMeasureUsage:
 
 class TestPutFile:
     def test_of_unknown_size_is_cut_where_it_passes_the_quota_and_leaves_nothing(self, people: People) -> None:
-        workspace = Workspace(pk=people.workspace.pk, name="default", quota_bytes=10)
+        workspace = people.workspace
+        Workspace.objects.update(quota_bytes=10)
 
         with pytest.raises(QuotaExceededError, match="may hold 10 bytes"):
             put_file(workspace=workspace, path=FILE, chunks=[b"123456", b"123456"], size_bytes=None)

@@ -23,13 +23,13 @@ class TestGuessDirection:
 
 class TestBestOf:
     def test_is_the_least_loss(self) -> None:
-        assert best_of("loss", [0.3, 0.1, math.nan, 0.2]) == 0.1
+        assert best_of(Direction.LESS, [0.3, 0.1, math.nan, 0.2]) == 0.1
 
     def test_is_the_greatest_accuracy(self) -> None:
-        assert best_of("acc", [0.3, 0.1]) == 0.3
+        assert best_of(Direction.MORE, [0.3, 0.1]) == 0.3
 
     def test_is_nothing_where_all_are_equal(self) -> None:
-        assert best_of("loss", [0.3, 0.3, math.nan]) is None
+        assert best_of(Direction.LESS, [0.3, 0.3, math.nan]) is None
 
     def test_is_nothing_without_a_direction(self) -> None:
-        assert best_of("lr", [0.3, 0.1]) is None
+        assert best_of(None, [0.3, 0.1]) is None

@@ -1,15 +1,17 @@
 """Group commit on real transactions, with real threads."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from tests.support.programs import wait_until
 from tracking.core.clock import utc_now
-from tracking.core.commits import GroupCommit
+from tracking.core.commits import GroupCommit, one_change
 from tracking.workspaces.models import ResourceGroup
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,3 +120,65 @@ class TestGroupCommit:
             commits.run(lambda: 1 / 0)
 
         assert commits.run(lambda: add("lab")) == "lab"
+
+    def test_makes_nothing_twice_where_what_follows_the_commit_fails(self) -> None:
+        calls: list[str] = []
+
+        def counted() -> str:
+            calls.append("b")
+            transaction.on_commit(lambda: 1 // 0)
+            return add("b")
+
+        results = run_together(GroupCommit(), [lambda: add("a"), counted, lambda: add("c")])
+
+        assert results == ["a", "b", "c"]
+        assert names() == {"a", "b", "c"}
+        assert calls == ["b"]
+
+
+class TestOneChange:
+    @staticmethod
+    @one_change
+    def _add_two(*names: str) -> None:
+        for name in names:
+            add(name)
+
+    def test_is_a_transaction(self) -> None:
+        with pytest.raises(IntegrityError):
+            self._add_two("a", "a")
+
+        assert names() == set()
+
+    def test_is_undone_alone_within_the_callers_transaction(self) -> None:
+        with transaction.atomic():
+            add("a")
+            with pytest.raises(IntegrityError):
+                self._add_two("b", "b")
+            add("c")
+
+        assert names() == {"a", "c"}
+
+    def test_is_undone_alone_within_a_group(self) -> None:
+        results = run_together(
+            GroupCommit(), [lambda: add("a"), lambda: self._add_two("b", "b"), lambda: self._add_two("c", "d")]
+        )
+
+        assert isinstance(results[1], IntegrityError)
+        assert names() == {"a", "c", "d"}
+
+    def test_costs_no_savepoint_where_the_group_has_made_one(
+        self, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        with django_assert_num_queries(3):  # BEGIN, INSERT, COMMIT
+            GroupCommit().run(lambda: self._add_two("a"))
+
+    def test_that_comes_second_in_a_group_is_undone_alone(self) -> None:
+        def both() -> None:
+            self._add_two("a")
+            with contextlib.suppress(IntegrityError):
+                self._add_two("b", "b")
+            add("c")
+
+        GroupCommit().run(both)
+
+        assert names() == {"a", "c"}

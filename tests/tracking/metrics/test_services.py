@@ -1,9 +1,11 @@
 """Logging and compaction together: what was acknowledged is read, once, whatever was compacted when."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 
 import numpy as np
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
@@ -23,8 +25,9 @@ from tracking.runs.services import create_run
 
 START = from_ms(1_700_000_000_000)
 KEYS = st.sampled_from(["loss", "acc", "f1"])
-# A batch to log, or None: compact.
-PLANS = st.lists(st.none() | st.lists(st.tuples(KEYS, ROW), min_size=1, max_size=12), max_size=12)
+# A batch to log; None: compact; a number: compact, and crash after so many statements.
+STEP = st.none() | st.integers(1, 8) | st.lists(st.tuples(KEYS, ROW), min_size=1, max_size=12)
+PLANS = st.lists(STEP, max_size=12)
 slowly = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
@@ -62,6 +65,25 @@ def compact(run: Run) -> None:
         pass
 
 
+class CrashError(Exception):
+    """Stands for the death of the process: the database rolls back what it was amid."""
+
+
+class CrashAfter:
+    """Raises after so many statements; what ends a savepoint is let through."""
+
+    def __init__(self, statements: int) -> None:
+        self.left = statements
+
+    def __call__(self, execute: Callable[..., object], sql: str, *rest: object) -> object:
+        answer = execute(sql, *rest)
+        if "SAVEPOINT" not in sql:
+            self.left -= 1
+            if self.left == 0:
+                raise CrashError(sql)
+        return answer
+
+
 def history(run: Run, key: str, *, page: int) -> list[Row]:
     """Walk a metric's pages."""
     rows: list[Row] = []
@@ -82,7 +104,7 @@ class TestCompact:
         self,
         new_run: Callable[[], Run],
         monkeypatch: pytest.MonkeyPatch,
-        plan: list[list[tuple[str, Row]] | None],
+        plan: list[list[tuple[str, Row]] | int | None],
         page: int,
         worth: int,
     ) -> None:
@@ -93,6 +115,9 @@ class TestCompact:
         for batch in plan:
             if batch is None:
                 services.compact(run_id=run.pk)
+            elif isinstance(batch, int):
+                with suppress(CrashError), connection.execute_wrapper(CrashAfter(batch)):
+                    services.compact(run_id=run.pk)
             else:
                 batch = [(key, (max(step, -(2**63) + 1), time, value)) for key, (step, time, value) in batch]
                 log(run, batch)
@@ -163,6 +188,43 @@ class TestCompact:
 
         assert MetricSegment.objects.filter(run=run).count() <= services.MAX_SEGMENTS_A_PASS
         assert len(queries.read_series(runs=[run], keys=["loss"])[run.uid, "loss"]) == 1280
+
+
+class TestSettle:
+    def test_wakes_a_worker_up_for_points_that_are_worth_it(
+        self, run: Run, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
+    ) -> None:
+        log_points(run, "loss", curve(1_000))
+
+        with django_capture_on_commit_callbacks() as messages:
+            services.settle(run=run)
+
+        assert len(messages) == 1
+
+    def test_leaves_short_runs_and_what_is_compacted(
+        self,
+        run: Run,
+        new_run: Callable[[], Run],
+        django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]],
+    ) -> None:
+        log_points(run, "loss", curve(1_000))
+        compact(run)
+        short = new_run()
+        log_points(short, "loss", curve(50))
+
+        with django_capture_on_commit_callbacks() as messages:
+            services.settle(run=run)
+            services.settle(run=short)
+
+        assert messages == []
+
+    def test_is_for_a_single_request_too(self, run: Run) -> None:
+        log_points(run, "loss", curve(1_000))
+
+        compact(run)
+
+        assert MetricBlock.objects.filter(run=run).count() == 1
+        assert MetricSegment.objects.filter(run=run).count() == 0
 
 
 class TestSweep:

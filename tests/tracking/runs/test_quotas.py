@@ -5,48 +5,43 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tracking.core.errors import QuotaExceededError
+from tracking.core.memory import Memory
 from tracking.runs import quotas
 from tracking.runs.models import Experiment, Run
 from tracking.workspaces.models import Workspace
+from tracking.workspaces.queries import get_quota
 
 
-def give_quota(people: People, quota: int | None) -> int:
-    Workspace.objects.filter(pk=people.workspace.pk).update(quota_runs=quota)
-    return people.workspace.pk
+def check(people: People, quota: int | None = None, *, times: int = 1) -> None:
+    """Ask for room a few times in a workspace with this quota, which the process knows already."""
+    Workspace.objects.update(quota_runs=quota)
+    Memory.forget_all()
+    get_quota(workspace_id=people.workspace.pk)
+    for _ in range(times):
+        quotas.check_run_quota(workspace_id=people.workspace.pk)
 
 
 class TestCheckRunQuota:
-    def test_asks_once_a_second_without_a_quota(
-        self, people: People, django_assert_num_queries: DjangoAssertNumQueries
+    @pytest.mark.parametrize(
+        ("quota", "counted"), [(None, 0), (quotas.PLENTY + 1, 1), (quotas.PLENTY, 5)], ids=["none", "plenty", "scarce"]
+    )
+    def test_counts_often_only_where_room_is_scarce(
+        self, people: People, django_assert_num_queries: DjangoAssertNumQueries, quota: int | None, counted: int
     ) -> None:
-        workspace_id = give_quota(people, None)
+        setting_and_reading_the_quota = 2
 
-        with django_assert_num_queries(1):
-            for _ in range(5):
-                quotas.check_run_quota(workspace_id=workspace_id)
-
-    def test_counts_each_time_where_room_is_scarce_and_seldom_where_there_is_plenty(
-        self, people: People, django_assert_num_queries: DjangoAssertNumQueries
-    ) -> None:
-        workspace_id = give_quota(people, quotas.PLENTY)
-        with django_assert_num_queries(10):
-            for _ in range(5):
-                quotas.check_run_quota(workspace_id=workspace_id)
-        give_quota(people, quotas.PLENTY + 1)
-        with django_assert_num_queries(2):
-            for _ in range(5):
-                quotas.check_run_quota(workspace_id=workspace_id)
+        with django_assert_num_queries(setting_and_reading_the_quota + counted):
+            check(people, quota, times=5)
 
     def test_counts_deleted_runs_until_they_are_gone(self, people: People) -> None:
         experiment = Experiment.objects.get(workspace=people.workspace)
-        workspace_id = give_quota(people, 1)
         now = experiment.created_at
         run = Run.objects.create(
             uid="a" * 32, workspace=people.workspace, experiment=experiment, started_at=now, deleted_at=now
         )
 
         with pytest.raises(QuotaExceededError, match="may hold 1 runs"):
-            quotas.check_run_quota(workspace_id=workspace_id)
+            check(people, 1)
 
         run.delete()
-        quotas.check_run_quota(workspace_id=workspace_id)
+        check(people, 1)

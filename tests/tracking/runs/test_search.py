@@ -221,15 +221,3 @@ class TestSearchExperiments:
         assert [row.name for row in first.rows] == ["vision 2", "vision 1"]
         assert [row.name for row in second.rows] == ["vision 0"]
         assert second.next_token is None
-
-
-class TestListExperimentSummaries:
-    def test_pages_by_name(self, workspace: Workspace) -> None:
-        for name in ("b", "a", "C"):
-            add_runs(add_experiment(workspace, name), ["run"])
-
-        first = queries.list_experiment_summaries(workspace=workspace, limit=2)
-        second = queries.list_experiment_summaries(workspace=workspace, limit=2, page_token=first.next_token or "")
-
-        assert [summary.row.name for summary in (*first.rows, *second.rows)] == ["C", "a", "b"]
-        assert [summary.run_count for summary in first.rows] == [1, 1]

@@ -101,7 +101,12 @@ class TestArtifactPreview:
             ("README.md", b"# Hello", "<h1>Hello</h1>"),
             ("weights.bin", b"\x00\x01", "There is no preview for this kind of file"),
             ("empty.txt", b"", "The file is empty"),
-            ("page.html", b"<script>alert(1)</script>", "alert"),
+            ("page.html", b"<script>alert(1)</script>", 'sandbox="allow-scripts"'),
+            ("a.mp3", b"ID3", "<audio "),
+            ("a.mp4", b"\0\0", "<video "),
+            ("a.pdf", b"%PDF-1.7", "<iframe "),
+            ("a.json", b'{"a": [1]}', 'class="json-tree"'),
+            ("a.ipynb", b'{"cells": [{"cell_type": "code", "source": "import x"}]}', 'class="notebook-code"'),
         ],
     )
     def test_shows_each_kind_in_its_way(self, bob: Client, run: Run, name: str, content: bytes, mark: str) -> None:
@@ -176,7 +181,7 @@ class TestArtifactDownload:
         assert response["Content-Disposition"].startswith("inline")
         assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
-    @pytest.mark.parametrize("name", ["a.svg", "a.html", "a.pdf", "a.png.html", "png"])
+    @pytest.mark.parametrize("name", ["a.svg", "a.html", "a.png.html", "png"])
     def test_is_never_shown_for_anything_else(self, bob: Client, run: Run, name: str) -> None:
         put(run, name, b"x")
 
@@ -270,3 +275,50 @@ class TestAccess:
         put(run, "x.txt", b"x")
 
         assert bob.get(url_of(other, "download"), {"path": "x.txt"}).status_code == 404
+
+
+class TestArtifactFrame:
+    def test_gives_a_page_no_rights(self, bob: Client, run: Run) -> None:
+        put(run, "a.html", b"<script>alert(1)</script>")
+
+        response = bob.get(url_of(run, "frame"), {"path": "a.html"})
+
+        assert response.content == b"<script>alert(1)</script>"
+        policy = response["Content-Security-Policy"]
+        assert policy.startswith("sandbox allow-scripts; default-src 'none'; ")
+        assert not {"allow-same-origin", "connect-src", "form-action"} & set(policy.replace(";", " ").split())
+        assert response["X-Frame-Options"] == "SAMEORIGIN"
+
+    def test_gives_it_our_plotly_for_that_of_a_cdn(self, bob: Client, run: Run) -> None:
+        script = b'<script charset="utf-8" src="https://cdn.plot.ly/plotly-3.1.0.min.js" integrity="x"></script>'
+        put(run, "figure.html", b"<p>before</p>" + script + b"<script>Plotly.newPlot()</script>")
+
+        response = bob.get(url_of(run, "frame"), {"path": "figure.html"})
+
+        assert b"cdn.plot.ly" not in response.content
+        ours = re.search(rb'<script src="(http://testserver/static/vendor/plotly[^"]+)"></script>', response.content)
+        assert ours is not None
+        assert ours[1].decode() in response["Content-Security-Policy"]
+
+    @pytest.mark.parametrize("path", ["a.txt", "a.svg"])
+    def test_is_for_pages_alone(self, bob: Client, run: Run, path: str) -> None:
+        put(run, path, b"x")
+
+        assert bob.get(url_of(run, "frame"), {"path": path}).status_code == 400
+
+    def test_is_nothing_for_a_stranger(self, client: Client, people: People, run: Run) -> None:
+        put(run, "a.html", b"x")
+        client.force_login(people.cleo.user)
+
+        assert client.get(url_of(run, "frame"), {"path": "a.html"}).status_code == 404
+
+
+class TestPdf:
+    def test_opens_in_the_browsers_viewer_and_in_our_frame_alone(self, bob: Client, run: Run) -> None:
+        put(run, "a.pdf", b"%PDF-1.7")
+
+        response = bob.get(url_of(run, "download"), {"path": "a.pdf", "inline": "1"})
+
+        assert body_of(response) == b"%PDF-1.7"
+        assert response["Content-Type"] == "application/pdf"
+        assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'self'"

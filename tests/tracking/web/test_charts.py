@@ -1,10 +1,14 @@
 import base64
+import csv
+import io
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from django.db import connection
+from django.http import QueryDict
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -13,10 +17,11 @@ from pytest_django import DjangoAssertNumQueries
 from tests.support.people import People
 from tests.tracking.metrics.points import curve
 from tests.tracking.web.filling import add_experiment, add_run, fill, log
+from tracking.core.clock import from_ms, to_ms
 from tracking.runs.models import Experiment, Run
 from tracking.runs.queries import run_rows
 from tracking.runs.types import RunStatus
-from tracking.web.charts import chart_grid
+from tracking.web.charts import ChartsState, chart_grid
 
 URL = "/w/default/charts/series"
 
@@ -208,9 +213,8 @@ class TestSeries:
         metrics = {f"m{i}": [1.0, 2.0] for i in range(5)}
         runs = [add_run(experiment, f"run {i}", metrics=metrics) for i in range(12)]
 
-        with django_assert_max_num_queries(
-            9
-        ):  # session, person, workspace, roles; runs, series, keys, segments, blocks
+        # session, person, workspace, its group and its roles; runs, series, keys, segments, blocks
+        with django_assert_max_num_queries(10):
             answer = answer_of(bob, run=",".join(run.uid for run in runs), metric=list(metrics))
 
         assert len(answer["traces"]) == 60
@@ -296,6 +300,85 @@ class TestSeriesLive:
         assert again.json()["running"] == []
 
 
+class TestSeriesCsv:
+    URL = "/w/default/charts/series.csv"
+
+    def rows(self, client: Client, **query: str | list[str]) -> list[list[str]]:
+        response = client.get(self.URL, query)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+        return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode())))  # type: ignore[attr-defined]
+
+    def test_holds_every_point_so_that_it_reads_back_exactly(self, bob: Client, experiment: Experiment) -> None:
+        values = [0.1, float("nan"), float("-inf"), 1e-300, 3.0]
+        runs = [add_run(experiment, name, metrics={"loss": values}) for name in ("one", "=HYPERLINK(1)")]
+
+        head, *rows = self.rows(bob, run=[run.uid for run in runs], metric="loss")
+
+        assert head == ["run_id", "run_name", "metric", "step", "time", "value"]
+        assert [row[0] for row in rows] == [run.uid for run in runs for _ in values]
+        assert {row[1] for row in rows} == {"one", "'=HYPERLINK(1)"}
+        assert [float(row[5]) for row in rows[:5]] == pytest.approx(values, nan_ok=True, rel=0)
+        started = to_ms(runs[0].started_at)
+        assert started is not None
+        assert rows[2][3:5] == ["2", from_ms(started + 2000).isoformat(timespec="milliseconds")]
+
+    def test_is_not_what_was_drawn_but_everything(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "one")
+        fill(run, "loss", curve(60_000))
+
+        assert len(self.rows(bob, run=run.uid, metric="loss")) == 60_001
+
+    def test_refuses_a_question_without_a_metric(self, bob: Client, people: People) -> None:
+        assert bob.get(self.URL, {"run": "a"}).status_code == 400
+
+    def test_does_not_exist_for_a_stranger(self, client: Client, people: People) -> None:
+        client.force_login(people.cleo.user)
+
+        assert client.get(self.URL, {"run": "a", "metric": "loss"}).status_code == 404
+
+
+class TestRunValues:
+    URL = "/w/default/charts/values"
+
+    def test_are_columns_in_the_order_of_the_runs(self, bob: Client, experiment: Experiment) -> None:
+        one = add_run(experiment, "one", metrics={"loss": [3.0, 1.0, 2.0]}, params={"lr": "0.1"})
+        two = add_run(experiment, "two", metrics={"loss": [math.inf, math.nan]}, tags={"team": "a"})
+
+        columns = ["metrics.loss", "min(metrics.loss)", "max(metrics.loss)", "params.lr", "tags.team", "metrics.none"]
+        answer = bob.get(self.URL, {"run": f"{two.uid},{one.uid}", "column": columns}).json()
+
+        assert answer == {
+            "runs": [two.uid, one.uid],
+            "columns": {
+                "metrics.loss": ["NaN", 2.0],
+                "min(metrics.loss)": ["Infinity", 1.0],
+                "max(metrics.loss)": ["Infinity", 3.0],
+                "params.lr": [None, "0.1"],
+                "tags.team": ["a", None],
+                "metrics.none": [None, None],
+            },
+        }
+
+    @pytest.mark.parametrize(
+        "columns", [[], ["lr"], ["params."], ["sum(metrics.loss)"], [f"params.{i}" for i in range(21)]]
+    )
+    def test_refuse_what_is_no_column(self, bob: Client, experiment: Experiment, columns: list[str]) -> None:
+        response = bob.get(self.URL, {"run": add_run(experiment, "one").uid, "column": columns})
+
+        assert response.status_code == 400
+        assert response.json()["error"].startswith("column: ")
+
+    def test_cost_a_query_a_column_whatever_the_number_of_runs(
+        self, bob: Client, experiment: Experiment, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        runs = [add_run(experiment, f"run {i}", metrics={"loss": [1.0]}, params={"lr": "1"}) for i in range(30)]
+        url = f"{self.URL}?column=params.lr&column=metrics.loss&column=min(metrics.loss)&run="
+
+        with django_assert_max_num_queries(8):
+            bob.get(url + ",".join(run.uid for run in runs))
+
+
 class TestChartGrid:
     def test_gives_every_run_a_look_of_its_own(
         self, people: People, experiment: Experiment, rf: RequestFactory
@@ -307,16 +390,46 @@ class TestChartGrid:
         assert len({(run.colour, run.dash) for run in grid.runs}) == 25
 
     def test_reads_its_state_from_the_address(self, people: People, rf: RequestFactory) -> None:
-        request = rf.get("/?x=time&smooth=0.6&logy=1")
+        state = ChartsState.from_query(
+            QueryDict(
+                "x=metric:epoch&smooth=gaussian:7&logx=1&logy=1&clip=1&link=0&by=params.lr&spread=ci95&find=loss$"
+            )
+        )
 
-        grid = chart_grid(request=request, workspace=people.workspace, runs=[], metrics=[])
+        assert (state.x, state.smoother, state.amount) == ("metric:epoch", "gaussian", "7")
+        assert (state.is_log_x, state.is_log_y, state.is_clipped, state.is_linked) == (True, True, True, False)
+        assert (state.group, state.average, state.spread, state.find) == ("params.lr", "mean", "ci95", "loss$")
 
-        assert (grid.x, grid.smooth, grid.is_log_y) == ("time", "0.6", True)
+    def test_takes_a_bare_number_as_the_weight_of_an_average(self) -> None:
+        state = ChartsState.from_query(QueryDict("smooth=0.6"))
 
-    def test_falls_back_where_the_address_says_nonsense(self, people: People, rf: RequestFactory) -> None:
-        grid = chart_grid(request=rf.get("/?x=up&smooth=9"), workspace=people.workspace, runs=[], metrics=[])
+        assert (state.smoother, state.amount) == ("ema", "0.6")
 
-        assert (grid.x, grid.smooth, grid.is_log_y) == ("step", "0", False)
+    def test_falls_back_where_the_address_says_nonsense(self) -> None:
+        state = ChartsState.from_query(QueryDict("x=up&smooth=best:9&by=lr&spread=wide"))
+
+        assert state == ChartsState.from_query(QueryDict(""))
+
+    def test_offers_epochs_first_as_x_and_what_runs_can_be_grouped_by(
+        self, people: People, experiment: Experiment, rf: RequestFactory
+    ) -> None:
+        rows = run_rows([add_run(experiment, "one", params={"lr": "0.1"}, tags={"team": "a", "mlflow.user": "ann"})])
+
+        grid = chart_grid(request=rf.get("/"), workspace=people.workspace, runs=rows, metrics=["acc", "train/epoch"])
+
+        assert [choice.value for choice in grid.x_metrics] == ["metric:train/epoch", "metric:acc"]
+        assert [choice.value for choice in (*grid.group_params, *grid.group_tags)] == ["params.lr", "tags.team"]
+
+    def test_lets_the_reader_choose_how_many_runs_where_there_are_more(
+        self, people: People, rf: RequestFactory
+    ) -> None:
+        def amounts(found: int) -> list[tuple[str, bool]]:
+            request = rf.get("/?charted=100")
+            grid = chart_grid(request=request, workspace=people.workspace, runs=[], metrics=[], found=found)
+            return [(choice.value, choice.is_chosen) for choice in grid.amounts]
+
+        assert amounts(10) == []
+        assert amounts(11) == [("10", False), ("100", True), ("1000", False)]
 
     def test_is_live_while_a_run_goes_on(self, people: People, experiment: Experiment, rf: RequestFactory) -> None:
         rows = run_rows([add_run(experiment, "live", status=RunStatus.RUNNING)])

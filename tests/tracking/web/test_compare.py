@@ -8,8 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.support.people import People
 from tests.tracking.web.filling import add_experiment, add_run
+from tracking.artifacts.paths import ArtifactPath
+from tracking.artifacts.queries import run_folder
+from tracking.artifacts.services import put_file
 from tracking.core.memory import Memory
-from tracking.runs.models import Experiment
+from tracking.runs.models import Experiment, Run
 
 URL = "/w/default/compare"
 
@@ -142,3 +145,78 @@ class TestCompare:
             bob.get(f"{URL}?runs={','.join(run.uid for run in runs)}")
 
         assert len(many) == len(few)
+
+
+class TestBaseline:
+    @pytest.fixture
+    def address(self, experiment: Experiment) -> str:
+        """Return the comparison of three runs, the second of which is the base."""
+        runs = [
+            add_run(experiment, f"run {number}", metrics={"loss": [9.0, 1.0 + number]}, params={"lr": str(number % 2)})
+            for number in range(3)
+        ]
+        return f"{URL}?runs={','.join(run.uid for run in runs)}&base={runs[1].uid}"
+
+    def test_is_what_the_others_are_measured_against(self, bob: Client, address: str) -> None:
+        html = bob.get(address).content.decode()
+
+        deltas = re.findall(r'<span class="delta ([^"]*)">([^<]*)</span>', html)
+        assert deltas == [("is-better", "▼ 1"), ("is-worse", "▲ 1")]
+        assert [css for css, _ in lines(html)["lr"]] == [
+            "cell-cut is-different",
+            "cell-cut",
+            "cell-cut is-different",
+        ]
+
+    def test_compares_the_statistic_that_was_asked_for(self, bob: Client, address: str) -> None:
+        html = bob.get(f"{address}&stat=max").content.decode()
+
+        assert texts(html, "loss") == ["9", "9", "9"]
+        assert 'class="delta' not in html
+
+    def test_stands_in_a_table_that_is_turned(self, bob: Client, address: str) -> None:
+        html = bob.get(f"{address}&turn=1&only=diff").content.decode()
+
+        heads = re.findall(r'<th scope="col" title="([^"]*)">', html)
+        assert heads == ["lr", "loss"]
+        assert len(re.findall(r'<th scope="row"><span class="compare-run">', html)) == 6
+
+
+class TestFiles:
+    def put(self, run: Run, path: str, text: str) -> None:
+        where = run_folder(run).join(ArtifactPath.parse(path))
+        put_file(workspace=run.workspace, path=where, chunks=[text.encode()], size_bytes=len(text.encode()))
+
+    def test_show_what_changed_from_the_first_run(self, bob: Client, experiment: Experiment) -> None:
+        one, two, three, four = (add_run(experiment, f"run {number}") for number in range(4))
+        self.put(one, "config.json", '{"lr": 0.1, "<b>": 1}')
+        self.put(two, "config.json", '{"<b>": 1, "lr": 0.2}')
+        self.put(three, "config.json", '{"<b>": 1,   "lr": 0.1}')
+        address = f"{URL}?runs={one.uid},{two.uid},{three.uid},{four.uid}&file=config.json"
+
+        html = bob.get(address).content.decode()
+
+        shown = unescape(re.sub("<[^>]+>", "", html))
+        assert '-  "lr": 0.1' in shown
+        assert '+  "lr": 0.2' in shown
+        assert "The same as in the first run." in html
+        assert "This run has no such file." in html
+        assert "<b>" not in html
+        assert '<option value="config.json">' in html
+
+    def test_show_pictures_side_by_side(self, bob: Client, experiment: Experiment) -> None:
+        runs = [add_run(experiment, f"run {number}") for number in range(2)]
+        for run in runs:
+            self.put(run, "plot.png", "not really a picture")
+
+        html = bob.get(f"{URL}?runs={runs[0].uid},{runs[1].uid}&file=plot.png").content.decode()
+
+        assert html.count('class="preview-image"') == 2
+
+    @pytest.mark.parametrize("path", ["../../etc/passwd", "a//b", "."])
+    def test_keep_to_the_run(self, bob: Client, experiment: Experiment, path: str) -> None:
+        run = add_run(experiment, "run")
+
+        html = bob.get(URL, {"runs": run.uid, "file": path}).content.decode()
+
+        assert "This run has no such file." in html

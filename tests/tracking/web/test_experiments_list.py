@@ -1,15 +1,19 @@
 """The list of experiments."""
 
+import json
+import math
 import re
+from urllib.parse import unquote
 
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
+from tests.tracking.web.filling import add_run
 from tracking.core.clock import utc_now
 from tracking.core.memory import Memory
 from tracking.runs.models import Experiment
-from tracking.runs.services import create_experiment, create_run, delete_experiment
+from tracking.runs.services import create_experiment, create_run, delete_experiment, set_experiment_tag
 from tracking.runs.types import NOTE_TAG, Pair
 from tracking.web.experiments import EXPERIMENTS_PER_PAGE
 
@@ -25,6 +29,12 @@ def add(people: People, *names: str, tags: tuple[Pair, ...] = ()) -> list[Experi
 
 def names_on(page: str) -> list[str]:
     return re.findall(r'<th scope="row"><a [^>]*>([^<]*)</a>', page)
+
+
+def folders_on(page: str) -> list[tuple[str, str]]:
+    """Return the prefix and the count of each folder."""
+    found = re.findall(r'class="folder-name"\s+href="\?prefix=([^"]*)".*?<td[^>]*>([^<]*)</td>', page, re.S)
+    return [(unquote(prefix), count) for prefix, count in found]
 
 
 class TestExperimentList:
@@ -120,13 +130,67 @@ class TestExperimentList:
         self, client: Client, people: People, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         client.force_login(people.bob.user)
-        queries = 8  # session, user, workspace, roles, experiments, counts of runs, tags, total
+        # session, user, workspace, roles, locks; names, experiments, counts of runs, tags, keys of metrics, total
+        queries = 11
         with django_assert_num_queries(queries):
             client.get(URL)
-        add(people, *(f"more/{i}" for i in range(10)), tags=(Pair("team", "vision"),))
+        add(people, *(f"more {i}" for i in range(10)), tags=(Pair("team", "vision"),))
         Memory.forget_all()
 
         with django_assert_num_queries(queries):
             response = client.get(URL)
 
         assert len(names_on(response.content.decode())) == 11
+
+    def test_folds_experiments_that_share_a_prefix(self, client: Client, people: People) -> None:
+        add(people, "vision/cats/a", "vision/cats/b", "vision/dogs", "alone/here")
+        client.force_login(people.bob.user)
+
+        top = client.get(URL).content.decode()
+        vision = client.get(URL, {"prefix": "vision/"}).content.decode()
+
+        assert names_on(top) == ["Default", "alone/here"]
+        assert folders_on(top) == [("vision/", "3 experiments")]
+        assert names_on(vision) == ["vision/dogs"]
+        assert folders_on(vision) == [("vision/cats/", "2 experiments")]
+        assert "3 of 5 experiments" in vision
+
+    def test_finds_through_all_folders(self, client: Client, people: People) -> None:
+        add(people, "vision/cats", "vision/dogs", "speech/cats")
+        client.force_login(people.bob.user)
+
+        page = client.get(URL, {"q": "cats"}).content.decode()
+
+        assert names_on(page) == ["speech/cats", "vision/cats"]
+        assert folders_on(page) == []
+
+    def test_sorts_by_activity(self, client: Client, people: People) -> None:
+        old, new = add(people, "a", "b")
+        for experiment, hours in ((old, 5), (new, 1)):
+            add_run(experiment, "run", hours_ago=hours)
+        client.force_login(people.bob.user)
+
+        assert names_on(client.get(URL, {"sort": "activity"}).content.decode()) == ["b", "a", "Default"]
+
+    def test_shows_the_best_value_of_the_metric_that_says_most(self, client: Client, people: People) -> None:
+        (sweep,) = add(people, "sweep")
+        for loss, acc in ((0.5, 0.7), (0.3, 0.8), (math.nan, 0.6)):
+            add_run(sweep, "run", metrics={"train/loss": [loss], "val/accuracy": [acc], "epoch": [9]})
+        client.force_login(people.bob.user)
+
+        page = client.get(URL).content.decode()
+        assert '0.8 <span class="best-of">val/accuracy</span>' in page
+
+        better = Pair("mlportal.direction.train/loss", "less")
+        set_experiment_tag(experiment=sweep, tag=better, now=utc_now())
+        assert '0.3 <span class="best-of">train/loss</span>' in client.get(URL).content.decode()
+
+    def test_is_a_file_too(self, client: Client, people: People) -> None:
+        add(people, "=cmd()", "vision/cats")
+        client.force_login(people.bob.user)
+
+        csv = client.get(f"{URL}.csv").getvalue().decode("utf-8-sig")
+        found = json.loads(client.get(f"{URL}.json", {"prefix": "vision/"}).getvalue())
+
+        assert ",'=cmd()," in csv
+        assert [one["name"] for one in found["experiments"]] == ["vision/cats"]

@@ -73,11 +73,13 @@ class TestHome:
     ) -> None:
         client.force_login(people.bob.user)
         start_runs(people, "first")
-        with django_assert_num_queries(6):  # session, user, roles, workspaces, runs, experiments
+        with django_assert_num_queries(
+            7
+        ):  # session, user, whether they own the server, roles, workspaces, runs, experiments
             client.get("/")
         start_runs(people, *(f"run-{i}" for i in range(10)))
 
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             response = client.get("/")
 
         assert response.content.count(b"/w/default/runs/") == 11
@@ -90,7 +92,7 @@ class TestHome:
         create_experiment(workspace=people.workspace, name="second", by=None, now=utc_now())
         client.force_login(people.bob.user)
 
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             page = client.get("/").content.decode()
 
         assert page.count('<td class="number">1</td>') == 10

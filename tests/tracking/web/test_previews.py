@@ -1,5 +1,8 @@
 """What is shown of a file."""
 
+import json
+import re
+
 import pytest
 
 from tracking.web.previews import (
@@ -56,8 +59,24 @@ class TestJson:
         assert preview.html.count("\n") == 3
         assert "1.10" in preview.html
 
-    @pytest.mark.parametrize("content", [b'{"a": NaN}', b"[" * 5000, b"{", b'{"columns": 1, "data": []}'])
+    @pytest.mark.parametrize("content", [b"[" * 5000, b"{", b"3", b'"text"'])
     def test_that_is_none_is_shown_as_it_is(self, content: bytes) -> None:
+        assert kind_of("a.json", content) is PreviewKind.CODE
+
+    def test_is_a_tree_that_keeps_its_numbers(self) -> None:
+        content = b'{"a": {"<b>": [1.10, NaN, null, true, "x"]}, "columns": 1, "empty": {}}'
+
+        preview = make_preview("a.json", head=content, size_bytes=len(content))
+
+        assert preview.kind is PreviewKind.TREE
+        assert '<span class="json-key">&lt;b&gt;</span> <span class="muted">[5]</span>' in preview.tree
+        assert re.findall(r'<span class="json-(\w)">([^<]*)<', preview.tree) == [
+            ("m", "1.10"), ("m", "NaN"), ("k", "null"), ("k", "true"), ("s", "&quot;x&quot;"), ("m", "1"), ("k", "{}"),
+        ]  # fmt: skip
+
+    def test_with_too_many_branches_is_text(self) -> None:
+        content = b"[" + b",".join([b"1"] * 3000) + b"]"
+
         assert kind_of("a.json", content) is PreviewKind.CODE
 
     def test_of_log_table_is_a_table(self) -> None:
@@ -67,6 +86,62 @@ class TestJson:
 
         assert preview.columns == ("id", "ok")
         assert preview.rows == (("1", "null"), ("a", '{"b":2}'))
+
+
+class TestNotebook:
+    CELLS = (
+        {"cell_type": "markdown", "source": ["# Title <script>alert(1)</script>"]},
+        {
+            "cell_type": "code",
+            "execution_count": 3,
+            "source": "import x",
+            "outputs": [
+                {"output_type": "stream", "text": ["a <b>\n"]},
+                {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo=\n", "text/plain": "no"}},
+                {
+                    "output_type": "execute_result",
+                    "data": {"text/html": "<td onclick=x>1</td><script>y"},
+                },
+                {"output_type": "error", "ename": "ValueError", "evalue": "<i>"},
+                {"output_type": "display_data", "data": {"image/png": '"><script>', "text/plain": "fallback"}},
+            ],
+        },
+        "nonsense",
+    )
+
+    def test_shows_text_code_and_outputs_and_runs_nothing(self) -> None:
+        content = json.dumps({"cells": self.CELLS}).encode()
+
+        preview = make_preview("a.ipynb", head=content, size_bytes=len(content))
+
+        title, code = preview.cells
+        assert title.source.startswith("<h1>Title")
+        assert (code.count, code.is_code) == ("3", True)
+        stream, picture, table, error, fallback = code.outputs
+        assert stream == "<pre>a &lt;b&gt;\n</pre>"
+        assert 'src="data:image/png;base64,iVBORw0KGgo="' in picture
+        assert "1" in table
+        assert error == "<pre>ValueError: &lt;i&gt;</pre>"
+        assert fallback == "<pre>fallback</pre>"
+        assert not re.search(r"<script|onclick", "".join([title.source, code.source, *code.outputs]))
+
+    @pytest.mark.parametrize("content", [b"{}", b"[]", b"{", b'{"cells": 3}', b"[" * 5000])
+    def test_that_is_none_is_no_notebook(self, content: bytes) -> None:
+        assert kind_of("a.ipynb", content) is not PreviewKind.NOTEBOOK
+
+
+class TestMedia:
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [
+            ("a.mp3", PreviewKind.AUDIO),
+            ("a.webm", PreviewKind.VIDEO),
+            ("a.PDF", PreviewKind.PDF),
+            ("a.html", PreviewKind.PAGE),
+        ],
+    )
+    def test_is_shown_in_its_way(self, name: str, kind: PreviewKind) -> None:
+        assert kind_of(name, b"x") is kind
 
 
 class TestCsv:

@@ -1,5 +1,6 @@
 """The page of one run."""
 
+import json
 import math
 import re
 
@@ -8,14 +9,18 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
+from tracking.artifacts.paths import ArtifactPath
+from tracking.artifacts.queries import run_folder
+from tracking.artifacts.services import put_file
 from tracking.core.clock import utc_now
 from tracking.metrics.services import log_batch
 from tracking.metrics.types import Metric
 from tracking.registry.services import create_model, log_inputs
-from tracking.runs.models import Run
+from tracking.runs.models import Run, RunTag
 from tracking.runs.queries import get_experiment
 from tracking.runs.services import create_run, delete_run, log_datasets, update_run
 from tracking.runs.types import CONTEXT_TAG, NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunStatus
+from tracking.web.runs import MAX_METRICS
 
 
 def start(people: People, name: str = "otter", *tags: Pair) -> Run:
@@ -96,7 +101,8 @@ class TestOverview:
         page = page_of(bob, run)
 
         assert cells(page, "lr") == ["1e-3"]
-        assert cells(page, "loss") == ["0.5", "0.25", "3.5", "0", "10", "3"]
+        at = '<span class="at-step">@ {}</span>'
+        assert cells(page, "loss") == ["0.5", f"0.25 {at.format(1)}", f"3.5 {at.format(0)}", "0", "10", "3"]
 
     def test_shows_numbers_that_are_none(self, bob: Client, run: Run) -> None:
         log_batch(run=run, metrics=[Metric("a", math.nan, 1, 0), Metric("b", -math.inf, 1, 0)], params=[], tags=[])
@@ -106,13 +112,50 @@ class TestOverview:
         assert cells(page, "a")[:3] == ["NaN", "\u2013", "\u2013"]
         assert cells(page, "b")[:1] == ["\u2212∞"]
 
-    def test_folds_system_metrics(self, bob: Client, run: Run) -> None:
+    def test_leaves_system_metrics_to_their_tab(self, bob: Client, run: Run) -> None:
         log_batch(run=run, metrics=[Metric("system/cpu", 1.0, 1, 0), Metric("loss", 1.0, 1, 0)], params=[], tags=[])
 
-        own, system = page_of(bob, run).split('id="system-metrics"')
+        assert "system/cpu" not in page_of(bob, run)
+        system = page_of(bob, run, "system")
+        assert '"metrics": ["system/cpu"]' in system
 
-        assert "system/cpu" not in own
-        assert cells(system, "system/cpu")[0] == "1"
+    def test_puts_the_metrics_that_say_most_on_top(self, bob: Client, run: Run) -> None:
+        points = [Metric("val/loss", value, 1000, step) for step, value in enumerate((3.0, 1.0, 2.0))]
+        log_batch(run=run, metrics=[*points, Metric("epoch", 1.0, 1, 0)], params=[], tags=[])
+
+        figures = re.findall(r'<li class="figure-card">.*?</li>', page_of(bob, run), re.S)
+
+        assert len(figures) == 1
+        assert '<span class="figure-value">1</span>' in figures[0]
+        assert "last 2" in figures[0]
+        assert '<path d="M1.5 ' in figures[0]
+
+    def test_finds_a_metric_among_many(self, bob: Client, run: Run) -> None:
+        metrics = [Metric(f"m{number:03}", 1.0, 1, 0) for number in range(MAX_METRICS + 2)]
+        log_batch(run=run, metrics=metrics, params=[], tags=[])
+
+        page = page_of(bob, run)
+        found = bob.get(url_of(run), {"metric": "M201"}).content.decode()
+
+        assert "2 more are not shown" in page
+        assert "m201</th>" not in page
+        assert cells(found, "m201")[0] == "1"
+
+    def test_lists_logged_tables(self, bob: Client, people: People) -> None:
+        tables = json.dumps([{"path": "eval/<b>.json", "type": "table"}, {"path": "x", "type": "other"}])
+
+        page = page_of(bob, start(people, "otter", Pair("mlflow.loggedArtifacts", tables)))
+
+        assert "preview?path=eval%2F%3Cb%3E.json" in page
+        assert "eval/&lt;b&gt;.json" in page
+
+    def test_links_the_commit(self, bob: Client, people: People) -> None:
+        commit = "9f2c4a7be0d1c3f5a6b7c8d9e0f1a2b3c4d5e6f7"
+        repository = Pair("mlflow.source.git.repoURL", "git@github.com:lab/models.git")
+
+        page = page_of(bob, start(people, "otter", Pair("mlflow.source.git.commit", commit), repository))
+
+        assert f'href="https://github.com/lab/models/commit/{commit}"' in page
 
     def test_renders_the_note(self, bob: Client, people: People) -> None:
         page = page_of(bob, start(people, "otter", Pair(NOTE_TAG, "**found** <script>alert(1)</script>")))
@@ -177,7 +220,44 @@ class TestOverview:
         assert cells(page, "m9")[0] == "1"
 
 
+class TestNote:
+    def test_is_written_on_the_page(self, client: Client, people: People, run: Run) -> None:
+        client.force_login(people.ann.user)
+
+        assert client.post(f"{url_of(run)}/note", {"note": "**new**\r\nline"}).status_code == 302
+
+        assert "<strong>new</strong>" in page_of(client, run)
+        assert RunTag.objects.get(run=run, key__name=NOTE_TAG).value == "**new**\nline"
+
+    def test_is_not_for_readers_to_write(self, bob: Client, run: Run) -> None:
+        assert bob.post(f"{url_of(run)}/note", {"note": "x"}).status_code == 403
+        assert "Write a note" not in page_of(bob, run)
+
+    def test_is_not_cut_behind_ones_back(self, client: Client, people: People, run: Run) -> None:
+        client.force_login(people.ann.user)
+
+        assert client.post(f"{url_of(run)}/note", {"note": "x" * 9000}).status_code == 400
+
+
 class TestTabs:
+    def test_images_stand_by_step(self, bob: Client, people: People) -> None:
+        run = start(people, "otter", Pair("mlflow.loggedImages", "true"))
+        for step in (10, 9):
+            for ending in (".png", "+compressed.webp"):
+                name = f"images/cats#a+step+{step}+timestamp+1+f0e{ending}"
+                put_file(
+                    workspace=run.workspace,
+                    path=run_folder(run).join(ArtifactPath.parse(name)),
+                    chunks=[b"x"],
+                    size_bytes=1,
+                )
+
+        page = page_of(bob, run, "images")
+
+        assert re.findall(r'data-step="(\d+)"', page) == ["9", "10"]
+        assert ">cats/a</h2>" in page
+        assert "compressed" not in page
+
     def test_tags_fold_what_mlflow_set(self, bob: Client, people: People) -> None:
         page = page_of(bob, start(people, "otter", Pair("team", "vision"), Pair("mlflow.user", "ann")), "tags")
 

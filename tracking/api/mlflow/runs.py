@@ -17,6 +17,7 @@ from tracking.core.errors import InvalidParameterError
 from tracking.core.json import Int64, Request, decode
 from tracking.metrics.services import log_batch as log_batch_on_run
 from tracking.metrics.services import log_metric as log_metric_on_run
+from tracking.metrics.services import settle
 from tracking.metrics.types import Metric
 from tracking.registry.services import log_batch_on_models, log_outputs
 from tracking.registry.services import log_inputs as log_inputs_of_run
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tracking.runs.models import Run
 
 STATUSES = tuple(RunStatus)
+ENDED = (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
 LOG_MODEL_HISTORY_TAG = "mlflow.log-model.history"
 MAX_INPUTS = 1_000
 MAX_INPUTS_BYTES = 32 * 1024 * 1024  # one dataset's profile alone may have 16 MiB
@@ -220,6 +222,8 @@ def update(call: Call, body: UpdateRun) -> object:
         ended_at=moment(body.end_time, field="end_time"),
         name=body.run_name or "",
     )
+    if run.status in ENDED:
+        settle(run=run)
     return {"run_info": shapes.run_info(run)}
 
 

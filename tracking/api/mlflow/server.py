@@ -1,9 +1,13 @@
 """What this server is: ``server-info``, ``/health``, ``/version``, and its workspaces."""
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 from tracking.api.base import Call, endpoint, json_response, refuse_tracking_token
 from tracking.api.mlflow import shapes
+from tracking.cleanup import services as cleanup
+from tracking.cleanup.settings import keeping
+from tracking.cleanup.types import Kind, Mode, Target
 from tracking.core.errors import InvalidParameterError, NotImplementedHereError
 from tracking.core.json import Request
 from tracking.runs.provisioning import provision_workspace, remove_unused_workspace
@@ -89,22 +93,35 @@ def update_workspace(call: Call, body: UpdateWorkspace, workspace_name: str) -> 
 
 @endpoint(Nothing)
 def delete_workspace(call: Call, body: Nothing, workspace_name: str) -> HttpResponse:
-    """Delete a workspace in which nothing is: MLflow's mode RESTRICT, which is the default of its client."""
+    """Delete a workspace: an empty one (mode RESTRICT, the client's default), or with all that is in it (CASCADE).
+
+    The latter is accepted: nothing is written to it any more, and workers remove it (cleanup.services).
+    """
     refuse_tracking_token(call.credential)
     mode = call.request.GET.get("mode", "RESTRICT")
-    if mode in ("CASCADE", "SET_DEFAULT"):
+    if mode == "SET_DEFAULT":
         raise NotImplementedHereError(
-            f"mode={mode} is not supported. Delete a workspace with all that is in it by POST /api/v1/deletions, which "
-            "says first what will go."
+            "mode=SET_DEFAULT is not supported: runs do not move to another workspace. Use RESTRICT or CASCADE."
         )
-    if mode != "RESTRICT":
+    if mode not in ("RESTRICT", "CASCADE"):
         raise InvalidParameterError(
             f"Invalid deletion mode {mode[:80]!r}. Must be one of: SET_DEFAULT, CASCADE, RESTRICT"
         )
     if workspace_name == DEFAULT_NAME:
         raise InvalidParameterError(f"The {DEFAULT_NAME!r} workspace is reserved and cannot be deleted")
     found = access.require(credential=call.credential, workspace=workspace_name, need=Permission.MANAGE)
-    remove_unused_workspace(workspace=found, by=call.user, now=call.now)
+    if mode == "CASCADE":
+        cleanup.delete(
+            credential=call.credential,
+            target=Target(Kind.WORKSPACE, workspace=found.name),
+            mode=Mode.PURGE,
+            confirm=found.name,
+            even_running=False,
+            keeping=keeping(),
+            now=call.now,
+        )
+    else:
+        remove_unused_workspace(workspace=found, by=call.user, now=call.now)
     return HttpResponse(status=204)
 
 
@@ -116,11 +133,13 @@ def _refuse_root(given: str | None) -> None:
         )
 
 
+@require_safe
 def health(request: HttpRequest, workspace: str = "") -> HttpResponse:
     """Say that the server answers."""
     return HttpResponse("OK", content_type="text/plain")
 
 
+@require_safe
 def version(request: HttpRequest, workspace: str = "") -> HttpResponse:
     """Return the version of MLflow whose API this is."""
     return HttpResponse(MLFLOW_VERSION, content_type="text/plain")

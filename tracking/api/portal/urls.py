@@ -7,12 +7,14 @@ from django.views.decorators.csrf import csrf_exempt
 
 from tracking.api.portal import (
     audit,
+    deletions,
     groups,
     locks,
     login,
     me,
     members,
     schema,
+    series,
     server,
     tokens,
     tracking_uri,
@@ -24,7 +26,7 @@ from tracking.workspaces.types import Permission
 
 PREFIX = "api/v1/"
 OPEN, PERSON = Access(Place.OPEN), Access(Place.PERSON)
-MANAGE_PERSON = Access(Place.PERSON, Permission.MANAGE)
+WRITE_PERSON, MANAGE_PERSON = Access(Place.PERSON, Permission.WRITE), Access(Place.PERSON, Permission.MANAGE)
 READ_SERVER, MANAGE_SERVER = Access(Place.SERVER), Access(Place.SERVER, Permission.MANAGE)
 READ_GROUP, MANAGE_GROUP = Access(Place.GROUP), Access(Place.GROUP, Permission.MANAGE)
 READ_WORKSPACE, MANAGE_WORKSPACE = Access(Place.WORKSPACE), Access(Place.WORKSPACE, Permission.MANAGE)
@@ -33,6 +35,7 @@ RULE_GROUP = Access(Place.GROUP, Permission.MANAGE, despite_lock=True)
 RULE_WORKSPACE = Access(Place.WORKSPACE, Permission.MANAGE, despite_lock=True)
 
 G, W, U = "groups/<str:group>", "workspaces/<str:workspace>", "users/<str:username>"
+D = "deletions/<str:uid>"
 
 ROUTES = (
     Route("GET", "server", server.show, OPEN),
@@ -62,6 +65,9 @@ ROUTES = (
     Route("DELETE", f"{W}/members/<str:username>", members.delete, RULE_WORKSPACE, status=204),
     Route("POST", f"{W}/tracking-uri", tracking_uri.create, READ_WORKSPACE),
     Route("POST", f"{W}/tracking-uri/renew", tracking_uri.renew, READ_WORKSPACE),
+    Route("GET", f"{W}/series", series.show, READ_WORKSPACE),
+    Route("POST", f"{W}/series", series.ask, READ_WORKSPACE),
+    Route("GET", f"{W}/series.csv", series.export_csv, READ_WORKSPACE),
     Route("GET", "me", me.show, PERSON),
     Route("GET", "tokens", tokens.list, PERSON),
     Route("POST", "tokens", tokens.create, MANAGE_PERSON, status=201),
@@ -76,6 +82,14 @@ ROUTES = (
     Route("GET", "audit", audit.list, MANAGE_SERVER),
     Route("GET", "audit.csv", audit.export_csv, MANAGE_SERVER),
     Route("GET", "audit.jsonl", audit.export_jsonl, MANAGE_SERVER),
+    Route("POST", "deletions/plan", deletions.plan, PERSON),
+    Route("POST", "deletions", deletions.ask, WRITE_PERSON, status=202),
+    Route("GET", "deletions", deletions.list, PERSON),
+    Route("GET", D, deletions.show, PERSON),
+    Route("POST", f"{D}/pause", deletions.pause, WRITE_PERSON),
+    Route("POST", f"{D}/resume", deletions.resume, WRITE_PERSON),
+    Route("POST", f"{D}/retry", deletions.retry, WRITE_PERSON),
+    Route("POST", f"{D}/cancel", deletions.cancel, WRITE_PERSON),
 )
 schema.publish(ROUTES, prefix=PREFIX)
 

@@ -5,6 +5,7 @@ from tracking.identity.services.people import (
     create_user,
     forget_expired,
     issue_sign_in_link,
+    note_sign_in,
     reset_password,
     set_active,
     set_password,
@@ -24,6 +25,7 @@ from tracking.identity.services.tokens import (
     note_use,
     renew_tracking_token,
     revoke_token,
+    revoke_workspace_tokens,
 )
 
 __all__ = [
@@ -41,10 +43,12 @@ __all__ = [
     "issue_access_token",
     "issue_sign_in_link",
     "issue_tracking_token",
+    "note_sign_in",
     "note_use",
     "renew_tracking_token",
     "reset_password",
     "revoke_token",
+    "revoke_workspace_tokens",
     "save_session",
     "see_session",
     "set_active",

@@ -91,10 +91,16 @@ def use_sign_in_link(*, text: str, now: datetime) -> User:
     return user
 
 
+def note_sign_in(*, user: User, how: str, now: datetime) -> None:
+    """Write down that somebody came in; ``how``: by password, for example."""
+    record(by=user, verb="sign_in.done", target=user.username, at=now, result=how)
+
+
 @transaction.atomic
 def set_password(*, user: User, password: str, by: User, now: datetime) -> None:
-    """Give a person a new password, checked by the caller's form."""
+    """Give a person a new password, checked by the caller's form; they are signed out everywhere."""
     user.set_password(password)
+    Session.objects.filter(user=user).delete()
     user.save(update_fields=["password"])
     record(by=by, verb="user.set_password", target=user.username, at=now)
 

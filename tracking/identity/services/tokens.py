@@ -1,5 +1,6 @@
 """Making, renewing and revoking tokens."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -156,3 +157,10 @@ def _issue(token: AccessToken, *, life: timedelta, parent: int | None) -> Issued
         at=token.created_at,
     )
     return IssuedToken(token_id=token.pk, text=text, expires_at=token.expires_at)
+
+
+def revoke_workspace_tokens(*, workspace_ids: Sequence[int], now: datetime) -> int:
+    """Revoke, in the caller's transaction, all tokens that are good for these workspaces only; return how many."""
+    revoked = AccessToken.objects.filter(workspace__in=workspace_ids, revoked_at=None).update(revoked_at=now)
+    transaction.on_commit(forget_tokens)
+    return revoked

@@ -1,18 +1,20 @@
-"""Taking the demo away again: what it made and nothing else, for good, a little at a time."""
+"""Taking the demo away again: what it made and nothing else, for good."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tracking.artifacts.queries import run_folder
-from tracking.artifacts.services import delete_files
+from tracking.cleanup.services import delete, finish
+from tracking.cleanup.types import Keeping, Kind, Mode, State, Target
+from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidStateError
+from tracking.identity.queries import Credential
 from tracking.management.demo.writer import DEMO_TAG
-from tracking.metrics.services import purge_points
-from tracking.registry.services import purge_models
-from tracking.runs.queries import find_runs, get_experiment, search_experiments, search_runs
-from tracking.runs.services import purge_experiment, purge_run
+from tracking.registry.removal import count_models_in, count_models_of_runs
+from tracking.runs.queries import count_runs, search_experiments, search_runs
+from tracking.runs.removal import runs_named
 from tracking.runs.types import ExperimentRow, Lifecycle
 
 if TYPE_CHECKING:
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
 
 MINE = f"tags.`{DEMO_TAG}` = 'true'"
 MAX_EXPERIMENTS = 1_000
-RUNS_AT_ONCE = 50
-SEGMENTS_AT_ONCE = 500
+MAX_RUNS = 1_000  # as many as the demo makes at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +46,50 @@ def list_demo_experiments(*, workspace: "Workspace") -> list[ExperimentRow]:
 def remove_demo(*, workspace: "Workspace", by: "User", now: datetime) -> Iterator[Removed]:
     """Remove the demo's experiments one after the other, telling of each when it is gone.
 
-    Files go before rows and every step is a transaction of its own: a removal that breaks off can be begun again.
+    :raises ConflictError: if a lock is in the way.
+    :raises InvalidStateError: if a removal stands still; says why.
     """
     for row in list_demo_experiments(workspace=workspace):
-        runs = freed = 0
-        while found := _some_runs(workspace, row):
-            for uid in found:
-                freed += _remove_run(workspace, uid, by, now)
-            runs += len(found)
-        experiment = get_experiment(workspace=workspace, experiment_id=str(row.pk))
-        try:
-            purge_experiment(experiment=experiment, by=by, now=now)
-            is_kept = False
-        except InvalidStateError:
-            is_kept = True
-        yield Removed(row.name, runs, freed, is_kept)
+        mine = _my_runs(workspace, row)
+        is_kept = _has_more(workspace, row, mine)
+        if is_kept and not mine:
+            yield Removed(row.name, 0, 0, is_kept)
+        else:
+            yield _remove(workspace, row, mine, by, now, is_kept=is_kept)
 
 
-def _some_runs(workspace: "Workspace", row: ExperimentRow) -> list[str]:
+def _remove(
+    workspace: "Workspace", row: ExperimentRow, mine: list[str], by: "User", now: datetime, *, is_kept: bool
+) -> Removed:
+    whole = Target(Kind.EXPERIMENT, workspace=workspace.name, experiment_id=str(row.pk))
+    deletion = delete(
+        credential=Credential(user=by, workspace_id=None),
+        target=Target(Kind.RUN, workspace=workspace.name, run_ids=tuple(mine)) if is_kept else whole,
+        mode=Mode.PURGE,
+        confirm="",
+        even_running=True,
+        keeping=Keeping(None, None, None),
+        now=now,
+    )
+    finish(deletion=deletion, owner=f"demo:{os.getpid()}", clock=utc_now)
+    if deletion.state != State.DONE:
+        raise InvalidStateError(f"The removal of {row.name!r} is {deletion.state}: {deletion.error}")
+    return Removed(row.name, deletion.done["runs"], deletion.done["artifact_bytes"], is_kept)
+
+
+def _my_runs(workspace: "Workspace", row: ExperimentRow) -> list[str]:
     page = search_runs(
         workspace=workspace,
         experiment_ids=[str(row.pk)],
         filter_text=MINE,
         lifecycle=Lifecycle.ALL,
-        max_results=RUNS_AT_ONCE,
+        max_results=MAX_RUNS,
     )
     return [run.uid for run in page.rows]
 
 
-def _remove_run(workspace: "Workspace", uid: str, by: "User", now: datetime) -> int:
-    """Remove a run with all it has; return the bytes of its files."""
-    (run,) = find_runs(workspace=workspace, uids=[uid])
-    freed = purge_models(run=run, by=by, now=now)
-    freed += delete_files(workspace=workspace, path=run_folder(run).parent)
-    while purge_points(run=run, limit=SEGMENTS_AT_ONCE) == SEGMENTS_AT_ONCE:
-        pass
-    purge_run(run=run, by=by, now=now)
-    return freed
+def _has_more(workspace: "Workspace", row: ExperimentRow, mine: list[str]) -> bool:
+    """Tell whether an experiment has runs or models that the demo did not make."""
+    runs = count_runs(workspace=workspace, experiment_ids=[str(row.pk)], lifecycle=Lifecycle.ALL)
+    models = count_models_of_runs(runs=runs_named(workspace=workspace, uids=mine))
+    return runs > len(mine) or count_models_in(experiment_ids=[row.pk]) > models

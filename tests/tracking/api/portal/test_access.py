@@ -132,6 +132,22 @@ class TestSession:
             assert (response.status_code, response.json()["error_code"]) == (403, "PERMISSION_DENIED")
         assert AuditEvent.objects.count() == before
 
+    def test_changes_with_the_csrf_token_of_a_page(self, inside: People) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(inside.ann.user)
+        page = client.get("/groups/default").content.decode()
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        assert token is not None
+
+        response = client.patch(
+            "/api/v1/groups/default",
+            {"description": "Robots"},
+            content_type="application/json",
+            headers={"X-CSRFToken": token[1]},
+        )
+
+        assert (response.status_code, response.json()["description"]) == (200, "Robots")
+
     def test_does_not_stand_in_for_a_token_that_is_none(self, client: Client, people: People) -> None:
         client.force_login(people.ann.user)
 

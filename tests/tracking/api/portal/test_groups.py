@@ -122,5 +122,5 @@ class TestList:
             owner.done("POST", "groups", {"name": f"lab-{number}"})
         owner.done("GET", "groups")
 
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(5):
             assert len(owner.done("GET", "groups")["groups"]) == 11

@@ -122,7 +122,9 @@ class TestAudit:
     def test_as_csv_has_no_formula(self, people: People, ann: Asker, start: str) -> None:
         record(by=None, verb="thing.do", target=f"{start}1+1", at=utc_now())
 
-        rows = list(csv.DictReader(text_of(self.get(ann, "audit.csv")).splitlines(keepends=True)))
+        rows = list(
+            csv.DictReader(text_of(self.get(ann, "audit.csv")).removeprefix("\ufeff").splitlines(keepends=True))
+        )
 
         assert len(rows) == AuditEvent.objects.count()
         assert rows[0]["target"] == f"'{start}1+1"

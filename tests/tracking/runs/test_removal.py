@@ -3,14 +3,14 @@
 import pytest
 
 from tests.support.people import People
-from tracking.audit.models import AuditEvent
 from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidStateError, NotFoundError
 from tracking.metrics.services import log_batch
 from tracking.metrics.types import Metric
 from tracking.runs.models import Dataset, Experiment, Key, Run
 from tracking.runs.queries import get_experiment, get_run, run_row
-from tracking.runs.services import create_experiment, create_run, log_datasets, purge_experiment, purge_run
+from tracking.runs.removal import purge_experiment, purge_runs
+from tracking.runs.services import create_experiment, create_run, log_datasets
 from tracking.runs.types import DatasetLogged, Pair
 
 IRIS = DatasetLogged(name="iris", digest="d1", source_type="s3", source="{}", schema="", profile="", tags=())
@@ -28,11 +28,11 @@ def full_run(experiment: Experiment) -> Run:
     return run
 
 
-class TestPurgeRun:
+class TestPurgeRuns:
     def test_leaves_nothing_of_the_run(self, people: People, experiment: Experiment) -> None:
         run = full_run(experiment)
 
-        purge_run(run=run, by=people.ann.user, now=utc_now())
+        purge_runs(pks=[run.pk])
 
         with pytest.raises(NotFoundError):
             get_run(workspace=people.workspace, uid=run.uid)
@@ -41,25 +41,24 @@ class TestPurgeRun:
         run, other = full_run(experiment), full_run(experiment)
         before = run_row(other)
 
-        purge_run(run=run, by=people.ann.user, now=utc_now())
+        purge_runs(pks=[run.pk])
 
         assert run_row(other) == before
         assert other.metric_segments.count() == 1
 
-    def test_is_written_down(self, people: People, experiment: Experiment) -> None:
+    def test_tells_what_went(self, experiment: Experiment) -> None:
         run = full_run(experiment)
 
-        purge_run(run=run, by=people.ann.user, now=utc_now())
+        went = purge_runs(pks=[run.pk])
 
-        event = AuditEvent.objects.get(verb="run.purge")
-        assert (event.by_name, event.target) == ("ann", run.uid)
+        assert went == {"runs": 1, "params": 1, "tags": 2, "datasets": 1}
 
 
 class TestPurgeExperiment:
     def test_leaves_nothing_of_it(self, people: People, experiment: Experiment) -> None:
-        purge_run(run=full_run(experiment), by=people.ann.user, now=utc_now())
+        purge_runs(pks=[full_run(experiment).pk])
 
-        purge_experiment(experiment=experiment, by=people.ann.user, now=utc_now())
+        purge_experiment(pk=experiment.pk)
 
         with pytest.raises(NotFoundError):
             get_experiment(workspace=people.workspace, experiment_id=str(experiment.pk))
@@ -67,7 +66,7 @@ class TestPurgeExperiment:
         assert not Dataset.objects.filter(experiment=experiment.pk).exists()
 
     def test_makes_its_name_free(self, people: People, experiment: Experiment) -> None:
-        purge_experiment(experiment=experiment, by=people.ann.user, now=utc_now())
+        purge_experiment(pk=experiment.pk)
 
         again = create_experiment(workspace=people.workspace, name="flowers", by=people.ann.user, now=utc_now())
 
@@ -77,12 +76,6 @@ class TestPurgeExperiment:
         run = full_run(experiment)
 
         with pytest.raises(InvalidStateError, match="has runs"):
-            purge_experiment(experiment=experiment, by=people.ann.user, now=utc_now())
+            purge_experiment(pk=experiment.pk)
 
         assert get_run(workspace=people.workspace, uid=run.uid) == run
-
-    def test_is_written_down(self, people: People, experiment: Experiment) -> None:
-        purge_experiment(experiment=experiment, by=people.ann.user, now=utc_now())
-
-        event = AuditEvent.objects.get(verb="experiment.purge")
-        assert (event.by_name, event.target) == ("ann", f"{experiment.pk} flowers")

@@ -1,0 +1,275 @@
+// One chart of one metric in a grid: its plot, its tools, its legend, its values as a table.
+import { formatNumber, highlight, pointAt, purge, saveDrawing, savePicture, update } from "./chart.js";
+import { decode, decodeGroup } from "./chart_figure.js";
+import { forgetCard, load, saveTable } from "./charts_data.js";
+import { axisOfX, cards, context, controls, copyOf, debounce, fill, groups, hidden, isGrouped, members, runs, text } from "./charts_shared.js";
+
+const LEGEND_RUNS = 6;
+const LEGEND_RUNS_IN_FULL = 100;
+const ZOOM_PAUSE_MS = 120;
+const PIXELS_STEP = 200;
+
+export class Card {
+  /** `on`: what the grid does: zoom(card, range), hover(card, x, uid), openFull(card), close(), step(by), pin(card). */
+  constructor(metric, { isFull = false, title = metric, range = null, isPinned = false, on }) {
+    this.metric = metric;
+    this.title = title;
+    this.on = on;
+    this.traces = new Map();
+    this.state = "";
+    this.range = range;
+    this.isLogY = controls.logy.checked;
+    this.isNear = isFull;
+    this.isFull = isFull;
+    this.isLoading = false;
+    this.element = copyOf("chart-card");
+    this.plot = this.element.querySelector(".chart-plot");
+    this.note = this.element.querySelector(".chart-note");
+    this.badge = this.element.querySelector(".chart-badge");
+    this.tableBox = this.element.querySelector(".chart-table");
+    this.legend = this.element.querySelector(".chart-legend");
+    this.zoomed = debounce(ZOOM_PAUSE_MS, (given) => this.on.zoom(this, given));
+    this.prepare(isPinned);
+    cards.set(this.element, this);
+  }
+
+  prepare(isPinned) {
+    const title = this.element.querySelector(".chart-title");
+    title.textContent = this.title;
+    title.title = this.metric;
+    title.draggable = !this.isFull;
+    this.element.dataset.metric = this.metric;
+    this.plot.setAttribute("aria-label", this.metric);
+    this.tableBox.setAttribute("aria-label", this.metric);
+    const tool = (name, action, { isFullOnly = false, isSmallOnly = false } = {}) => {
+      const button = this.element.querySelector(`[data-${name}]`);
+      button.addEventListener("click", action);
+      button.hidden = (isFullOnly && !this.isFull) || (isSmallOnly && this.isFull);
+      return button;
+    };
+    tool("log", () => this.setLogY(!this.isLogY)).setAttribute("aria-pressed", String(this.isLogY));
+    tool("table", (event) => this.toggleTable(event.currentTarget));
+    tool("full", () => this.on.openFull(this), { isSmallOnly: true });
+    tool("picture", () => savePicture(this.plot, this.metric), { isFullOnly: true });
+    tool("drawing", () => saveDrawing(this.plot, this.metric), { isFullOnly: true });
+    tool("csv", () => saveTable(this.metric), { isFullOnly: true });
+    tool("previous", () => this.on.step(-1), { isFullOnly: true });
+    tool("next", () => this.on.step(1), { isFullOnly: true });
+    tool("close", () => this.on.close(), { isFullOnly: true });
+    const pin = tool("pin", () => this.on.pin(this), { isSmallOnly: true });
+    pin.setAttribute("aria-pressed", String(isPinned));
+    pin.title = isPinned ? text.unpin : text.pin;
+    pin.setAttribute("aria-label", pin.title);
+  }
+
+  /** How many pixels' worth of points to ask for, in steps so that cards share a request. */
+  get pixels() {
+    return Math.min(4000, Math.max(PIXELS_STEP, Math.ceil(this.plot.clientWidth / PIXELS_STEP) * PIXELS_STEP));
+  }
+
+  setLogY(isLogY) {
+    this.isLogY = isLogY;
+    this.element.querySelector("[data-log]").setAttribute("aria-pressed", String(isLogY));
+    this.redraw();
+  }
+
+  toggleTable(button) {
+    this.tableBox.hidden = !this.tableBox.hidden;
+    button.setAttribute("aria-pressed", String(!this.tableBox.hidden));
+    this.fillTable();
+  }
+
+  /** Show a part of x at a higher resolution, or all of it (null). */
+  show(range) {
+    this.range = range;
+    this.forget();
+    if (this.isNear) load(this);
+  }
+
+  forget() {
+    this.state = "";
+  }
+
+  takeAway() {
+    purge(this.plot);
+    this.traces.clear();
+    this.forget();
+    this.plot.classList.add("is-waiting");
+  }
+
+  remove() {
+    purge(this.plot);
+    forgetCard(this);
+    cards.delete(this.element);
+  }
+
+  /** Take an answer: all traces anew when the card had none, else those that changed. */
+  take({ traces, groups: grouped, state }) {
+    if (!this.isNear) return;
+    if (this.state === state && !traces.length && !grouped.length) {
+      this.recover();
+      return;
+    }
+    if (!this.state) this.traces.clear();
+    this.state = state;
+    for (const trace of traces) this.traces.set(trace.run, decode(trace));
+    for (const group of grouped) {
+      const trace = decodeGroup(group);
+      this.traces.set(trace.run, trace);
+      nameGroup(trace.run, group.group, trace.members);
+    }
+    this.note.hidden = true;
+    this.redraw();
+  }
+
+  fail(message) {
+    this.note.textContent = message;
+    this.note.classList.add("is-error");
+    this.note.hidden = false;
+  }
+
+  /** Take a message about trouble away: the server answers again. */
+  recover() {
+    if (this.note.classList.contains("is-error")) this.redraw();
+  }
+
+  redraw() {
+    if (!this.state || !this.isNear) return;
+    const lines = members();
+    const shown = [...lines.keys()].flatMap((uid) => this.traces.get(uid) ?? []);
+    this.plot.classList.remove("is-waiting");
+    update(this.plot, {
+      traces: shown,
+      runs: lines,
+      hidden,
+      axis: { ...axisOfX(), isLogX: controls.logx.checked, isLogY: this.isLogY, isClipped: controls.clip.checked, range: this.range },
+      template: context.template,
+      mostWithBand: context.mostWithBand,
+      text,
+      onRange: this.zoomed,
+      onHover: (x, uid) => this.on.hover(this, x, uid),
+    });
+    this.showBadge(shown);
+    this.showNote(shown);
+    this.fillLegend(shown);
+    this.fillTable();
+  }
+
+  light(uid) {
+    highlight(this.plot, uid);
+  }
+
+  pointAt(x) {
+    pointAt(this.plot, x);
+  }
+
+  showBadge(traces) {
+    const visible = traces.filter(({ run }) => !hidden.has(run));
+    const words = isGrouped()
+      ? { shown: visible.length.toLocaleString("en"), total: sum(visible, "members") }
+      : { shown: sum(visible, "shown"), total: sum(visible, "total") };
+    const isWhole = visible.every((trace) => trace.is_exact) && !isGrouped();
+    const parts = [];
+    if (!isWhole) parts.push(fill(isGrouped() ? text.grouped : text.points, words));
+    if (controls.clip.checked) parts.push(text.clipped);
+    this.badge.hidden = !parts.length;
+    this.badge.textContent = parts.join(" · ");
+    this.badge.title = [!isWhole && !isGrouped() ? fill(text.badge, words) : "", controls.clip.checked ? text.clippedWhy : ""].filter(Boolean).join(" ");
+  }
+
+  showNote(traces) {
+    const isEmpty = traces.every(({ y }) => y.length === 0);
+    this.note.classList.remove("is-error");
+    this.note.hidden = !isEmpty;
+    if (isEmpty) this.note.textContent = text.noPoints;
+  }
+
+  fillLegend(traces) {
+    const lines = members();
+    if (lines.size < 2) {
+      this.legend.replaceChildren();
+      return;
+    }
+    const most = this.isFull ? LEGEND_RUNS_IN_FULL : LEGEND_RUNS;
+    const items = traces.slice(0, most).map(({ run }) => legendItem(run, lines.get(run)));
+    if (traces.length > most) {
+      const rest = document.createElement("li");
+      rest.className = "legend-rest";
+      rest.textContent = fill(text.others, { count: traces.length - most });
+      items.push(rest);
+    }
+    if (this.legend.contains(document.activeElement)) showPressed(this.legend);
+    else this.legend.replaceChildren(...items);
+  }
+
+  fillTable() {
+    if (this.tableBox.hidden) return;
+    const lines = members();
+    const rows = [...this.traces.values()].filter(({ run }) => lines.has(run)).map((trace) => {
+      const row = document.createElement("tr");
+      const name = document.createElement("th");
+      name.scope = "row";
+      name.className = "cell-cut";
+      name.textContent = name.title = lines.get(trace.run).name;
+      row.append(name);
+      for (const value of valuesOf(trace)) {
+        const cell = document.createElement("td");
+        cell.className = "number";
+        cell.textContent = formatNumber(value);
+        row.append(cell);
+      }
+      return row;
+    });
+    this.tableBox.querySelector("tbody").replaceChildren(...rows);
+  }
+}
+
+/** Return last, its step, least and greatest: of a run as the server says, of a group as its line is drawn. */
+function valuesOf(trace) {
+  if (!isGrouped()) return [trace.last, trace.last_step, trace.low, trace.high];
+  const { x, y } = trace;
+  return [y.at(-1) ?? NaN, x.at(-1) ?? NaN, Math.min(...y), Math.max(...y)];
+}
+
+function nameGroup(id, value, size) {
+  const place = groups.get(id)?.place ?? groups.size;
+  const { colours, dashes } = context.template;
+  const key = controls.group.value.replace(/^(params|tags)\./, "");
+  const name = key === "all" ? text.allRuns : value ?? `${key}: ${text.noValue}`;
+  groups.set(id, { name: `${name} ×${size}`, place, colour: place % colours, dash: Math.floor(place / colours) % dashes.length });
+}
+
+function sum(traces, key) {
+  return traces.reduce((total, trace) => total + trace[key], 0).toLocaleString("en");
+}
+
+function legendItem(uid, run) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  const mark = document.createElement("span");
+  const name = document.createElement("span");
+  button.type = "button";
+  button.className = "legend-run";
+  button.title = run.name;
+  button.dataset.runToggle = uid;
+  button.setAttribute("aria-pressed", String(!hidden.has(uid)));
+  mark.className = `run-mark run-colour-${run.colour} run-dash-${run.dash}`;
+  name.textContent = run.name;
+  button.append(mark, name);
+  item.append(button);
+  return item;
+}
+
+export function showPressed(below) {
+  for (const button of below.querySelectorAll("[data-run-toggle]")) {
+    button.setAttribute("aria-pressed", String(!hidden.has(button.dataset.runToggle)));
+  }
+}
+
+/** Hide a run or a group in all charts, or show it again. */
+export function toggleRun(uid) {
+  if (!runs.has(uid) && !groups.has(uid)) return;
+  if (!hidden.delete(uid)) hidden.add(uid);
+  showPressed(document);
+  for (const card of cards.values()) card.redraw();
+}

@@ -1,0 +1,107 @@
+"""One table of every route of the server: pattern and method -> who may. Written by hand where a person must judge.
+
+The API's part is made from its own tables; the pages' part stands here. tests/tracking/test_permissions.py holds the
+server to it; a route that is missing here fails there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tracking.api import urls as mlflow
+from tracking.api.portal import urls as portal
+from tracking.api.portal.base import Place as ApiPlace
+from tracking.workspaces.types import Permission
+
+
+class Place(StrEnum):
+    """What a route is about, and so where one needs a role."""
+
+    OPEN = "open"
+    PERSON = "person"
+    SERVER = "server"
+    GROUP = "group"
+    WORKSPACE = "workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may: those with ``need`` at ``place``."""
+
+    place: Place
+    need: Permission = Permission.READ
+
+
+Table = Mapping[str, Mapping[str, Rule]]
+OPEN, PERSON = Rule(Place.OPEN), Rule(Place.PERSON)
+OWNER = Rule(Place.SERVER, Permission.MANAGE)
+READ, WRITE = Rule(Place.WORKSPACE, Permission.READ), Rule(Place.WORKSPACE, Permission.WRITE)
+MANAGE = Rule(Place.WORKSPACE, Permission.MANAGE)
+W = "w/<str:workspace>"
+E = f"{W}/experiments"
+
+PAGES: Table = {
+    "": {"GET": PERSON},
+    "sign-in": {"GET": OPEN, "POST": OPEN},
+    "sign-in/<str:link>": {"GET": OPEN},
+    "sign-out": {"POST": OPEN},
+    "language": {"POST": OPEN},
+    "words.js": {"GET": OPEN},
+    "account": {"GET": PERSON, "POST": PERSON},
+    "account/sessions": {"POST": PERSON},
+    "account/tokens": {"GET": PERSON, "POST": PERSON},
+    "login/device": {"GET": PERSON, "POST": PERSON},
+    "people": {"GET": OWNER, "POST": OWNER},
+    "people/<str:username>": {"GET": OWNER, "POST": OWNER},
+    "audit": {"GET": OWNER},
+    W: {"GET": READ, "POST": READ},
+    f"{W}/": {"GET": READ, "POST": READ},
+    E: {"GET": READ},
+    f"{E}/<int:experiment_id>": {"GET": READ},
+    f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},
+    f"{E}/<int:experiment_id>/runs.json": {"GET": READ},
+    f"{E}/<int:experiment_id>/runs": {"POST": READ},  # comparing reads; what writes asks again
+    f"{E}/<int:experiment_id>/suggest": {"GET": READ},
+    f"{E}/<int:experiment_id>/direction": {"POST": WRITE},
+    f"{E}/<int:experiment_id>/views": {"POST": READ},
+    f"{W}/views/<int:view_id>/delete": {"POST": READ},
+    f"{W}/runs/<str:uid>": {"GET": READ},
+    f"{W}/runs/<str:uid>/artifacts": {"GET": READ},
+    f"{W}/runs/<str:uid>/preview": {"GET": READ},
+    f"{W}/runs/<str:uid>/download": {"GET": READ},
+    f"{W}/compare": {"GET": READ},
+    f"{W}/charts/series": {"GET": READ, "POST": READ},  # POST: a question too long for an address
+}
+
+
+def api_table() -> Table:
+    """Return the API's part."""
+    table: dict[str, dict[str, Rule]] = {}
+    for one in portal.ROUTES:
+        place = Place[ApiPlace(one.access.place).name]
+        table.setdefault(f"{portal.PREFIX}{one.path}", {})[one.method] = Rule(place, one.access.need)
+    for prefix in mlflow.PLACES:
+        table[f"{prefix}health"] = table[f"{prefix}version"] = {"GET": OPEN}
+        for root in ("api", "ajax-api"):
+            for route in mlflow.ROUTES:
+                rule = Rule(Place.WORKSPACE, route.need)
+                table.setdefault(f"{prefix}{root}/{route.path}", {})[route.method] = rule
+            table[f"{prefix}{root}/<path:rest>"] = {"GET": PERSON, "POST": PERSON}
+        table |= {f"{prefix}{path}": {"GET": PERSON, "POST": PERSON} for path in mlflow.ELSEWHERE}
+    return table
+
+
+def routes_of_the_server() -> Iterator[str]:
+    """Yield every pattern that the server resolves."""
+    return _patterns(get_resolver(), "")
+
+
+def _patterns(resolver: URLResolver, before: str) -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        whole = f"{before}{entry.pattern}"
+        if isinstance(entry, URLPattern):
+            yield whole
+        else:
+            yield from _patterns(entry, whole)

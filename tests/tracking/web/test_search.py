@@ -1,0 +1,74 @@
+"""Finding anything by a part of its name."""
+
+import re
+from html import unescape
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tests.support.people import People
+from tests.tracking.web.filling import add_experiment, add_run
+from tracking.core.clock import utc_now
+from tracking.runs.models import Run
+from tracking.runs.services import delete_run
+from tracking.workspaces.services import create_workspace
+
+
+@pytest.fixture
+def run(people: People) -> Run:
+    return add_run(add_experiment(people.workspace, "digits/sweep"), "cosine-long")
+
+
+def hits(client: Client, **query: str) -> list[str]:
+    html = client.get("/search", query, headers={"HX-Request": "true", "HX-Target": "palette-hits"}).content.decode()
+    assert "<html" not in html
+    return [unescape(name) for name in re.findall(r'<bdi class="hit-name">([^<]*)</bdi>', html)]
+
+
+class TestSearch:
+    def test_finds_experiments_and_runs_by_a_part_of_their_name(self, client: Client, people: People, run: Run) -> None:
+        client.force_login(people.bob.user)
+
+        assert hits(client, q="SWEEP") == ["digits/sweep"]
+        assert hits(client, q="cosine") == ["cosine-long"]
+
+    def test_finds_a_run_by_the_beginning_of_its_id(self, client: Client, people: People, run: Run) -> None:
+        client.force_login(people.bob.user)
+
+        assert hits(client, q=run.uid[:8]) == ["cosine-long"]
+
+    def test_offers_pages_and_workspaces_before_one_types(self, client: Client, people: People) -> None:
+        create_workspace(name="hidden", group=people.workspace.group, by=None, now=utc_now())
+        client.force_login(people.bob.user)
+
+        assert hits(client, at="default") == ["Experiments", "Log a run", "Home", "Account", "default"]
+
+    def test_shows_a_stranger_nothing(self, client: Client, people: People, run: Run) -> None:
+        client.force_login(people.cleo.user)
+
+        assert hits(client, q="cosine") == hits(client, q="digits") == []
+
+    def test_does_not_find_what_is_deleted(self, client: Client, people: People, run: Run) -> None:
+        delete_run(run=run, by=people.ann.user, now=utc_now())
+        client.force_login(people.bob.user)
+
+        assert hits(client, q="cosine") == []
+
+    def test_is_a_page_without_a_script(self, client: Client, people: People, run: Run) -> None:
+        client.force_login(people.bob.user)
+
+        html = client.get("/search", {"q": "cosine"}).content.decode()
+
+        assert "<html" in html
+        assert f'href="/w/default/runs/{run.uid}"' in html
+
+    def test_needs_no_more_queries_for_more_runs(
+        self, client: Client, people: People, run: Run, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        client.force_login(people.bob.user)
+        for number in range(10):
+            add_run(run.experiment, f"cosine {number}")
+
+        with django_assert_num_queries(6):
+            hits(client, q="cosine")

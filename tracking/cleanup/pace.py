@@ -1,0 +1,36 @@
+"""How much to do at once, so that others hardly wait: small transactions, and a rest after each."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SHORTEST_REST_S, LONGEST_REST_S = 0.001, 0.05
+
+
+class Pace:
+    """A batch size that grows and shrinks until a batch takes about ``target_s``.
+
+    SQLite has one writer at a time, and those who wait look again at growing intervals: a removal that takes the lock
+    for long, or takes it again at once, would hold up every script that logs.
+    """
+
+    def __init__(self, *, size: int, most: int, target_s: float = 0.01) -> None:
+        self.size = size
+        self._most = most
+        self._target_s = target_s
+
+    @contextmanager
+    def batch(self) -> Iterator[int]:
+        """Give the size of the next batch, and learn from how long it takes."""
+        size, began_at = self.size, time.monotonic()
+        yield size
+        took_s = time.monotonic() - began_at
+        if took_s > 2 * self._target_s:
+            self.size = max(1, size // 2)
+        elif took_s < self._target_s / 2:
+            self.size = min(self._most, size * 2)
+
+
+def rest(took_s: float) -> None:
+    """Let others write for as long as one wrote oneself."""
+    time.sleep(min(max(took_s, SHORTEST_REST_S), LONGEST_REST_S))

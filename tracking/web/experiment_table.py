@@ -1,0 +1,120 @@
+"""The list of experiments: folders on the way down, lines with what one wants to know before one opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.http import QueryDict
+from django.utils.safestring import SafeString
+
+from tracking.charts.direction import Direction
+from tracking.core.errors import InvalidParameterError
+from tracking.core.pages import Page, decode_token, encode_token
+from tracking.metrics.summaries import extremes_by_key
+from tracking.runs.experiment_tree import Branch, ExperimentOrder, metric_keys_by_experiment
+from tracking.runs.types import NOTE_TAG, ExperimentRow, ExperimentSummary, Pair
+from tracking.web.directions import TAG_PREFIX, Directions
+from tracking.web.formats import format_count, format_number, shorten, spell_marks, time_element
+from tracking.web.links import link_with
+
+MAX_TAGS_SHOWN = 3
+MAX_NOTE = 120
+MAX_TAG = 48
+# Which of an experiment's metrics says how good it is: one that was held against data it had not seen.
+UNSEEN = ("test", "val", "valid", "validation", "eval", "dev", "holdout")
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentShown:
+    """A line of the list of experiments. ``best``: the best last value of ``metric``, "" where none says."""
+
+    pk: int
+    name: str
+    run_count: str
+    running_count: int
+    last_activity: SafeString
+    note: str
+    tags: tuple[str, ...]
+    metric: str
+    best: str
+
+
+def list_order(query: QueryDict) -> ExperimentOrder:
+    """Return what the address sorts by."""
+    return ExperimentOrder.ACTIVITY if query.get("sort") == ExperimentOrder.ACTIVITY else ExperimentOrder.NAME
+
+
+def listed_page(branch: Branch, token: str, *, limit: int) -> Page[int]:
+    """Return the numbers of some experiments, from behind the one that the token names.
+
+    :raises InvalidParameterError: if it names none, or one that is no longer in this list.
+    """
+    ids = branch.experiment_ids
+    start = 0
+    if token:
+        (last,) = decode_token(token, length=1)
+        if last not in ids:
+            raise InvalidParameterError(f"The page {token[:100]!r} begins nowhere. Ask for the first page again.")
+        start = ids.index(int(last)) + 1
+    rows = list(ids[start : start + limit])
+    return Page(rows, encode_token((rows[-1],)) if start + limit < len(ids) else None)
+
+
+def parents_of(prefix: str, query: QueryDict) -> list[tuple[str, str]]:
+    """Return each folder on the way down to this one as (name, link)."""
+    parts = [part for part in prefix.split("/") if part]
+    return [
+        (spell_marks(part), link_with(query, prefix="/".join(parts[: place + 1]) + "/", page=None))
+        for place, part in enumerate(parts)
+    ]
+
+
+def shown_experiments(summaries: Sequence[ExperimentSummary]) -> list[ExperimentShown]:
+    """Return the lines of the list. Two queries."""
+    keys = metric_keys_by_experiment(experiment_ids=[summary.row.pk for summary in summaries])
+    directions = {summary.row.pk: Directions.from_tags(summary.row.tags) for summary in summaries}
+    metrics = {pk: main_metric(names, directions[pk]) for pk, names in keys.items()}
+    wanted = {keys[pk][metric]: (pk, metric) for pk, metric in metrics.items() if metric}
+    best = {}
+    for key_id, (low, high) in extremes_by_key(key_ids=list(wanted)).items():
+        pk, metric = wanted[key_id]
+        best[pk] = format_number(low if directions[pk].of(metric) is Direction.LESS else high)
+    return [_shown(summary, metrics.get(summary.row.pk) or "", best.get(summary.row.pk, "")) for summary in summaries]
+
+
+def main_metric(names: Iterable[str], directions: Directions) -> str | None:
+    """Return the metric that says how good a run is, None where none has a direction: what somebody gave one first."""
+    known = [name for name in names if directions.of(name)]
+    return min(
+        known, key=lambda name: (name not in directions.stored, not _is_unseen(name), len(name), name), default=None
+    )
+
+
+def _is_unseen(name: str) -> bool:
+    return any(part in UNSEEN for part in name.lower().replace("_", "/").replace("-", "/").split("/"))
+
+
+def _shown(summary: ExperimentSummary, metric: str, best: str) -> ExperimentShown:
+    row = summary.row
+    return ExperimentShown(
+        pk=row.pk,
+        name=spell_marks(row.name),
+        run_count=format_count(summary.run_count),
+        running_count=summary.running_count,
+        last_activity=time_element(max(row.updated_at, summary.last_run_at or row.updated_at), is_relative=True),
+        note=spell_marks(shorten(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""), length=MAX_NOTE)),
+        tags=tuple(tag_shown(tag) for tag in own_tags(row)[:MAX_TAGS_SHOWN]),
+        metric=metric if best else "",
+        best=best,
+    )
+
+
+def own_tags(row: ExperimentRow) -> list[Pair]:
+    """Return the tags that people set."""
+    return [tag for tag in row.tags if not tag.key.startswith(("mlflow.", TAG_PREFIX))]
+
+
+def tag_shown(tag: Pair) -> str:
+    """Return a tag as one short line."""
+    return spell_marks(shorten(f"{tag.key}: {tag.value}", length=MAX_TAG))

@@ -1,0 +1,97 @@
+"""Everything there is, by a part of its name: pages, workspaces, experiments, runs. Also what Ctrl+K opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from tracking.runs.finding import Finding, find_experiments, find_runs_by_text
+from tracking.web.base import credential_of
+from tracking.web.formats import spell_marks, unnamed
+from tracking.web.fragments import render_page
+from tracking.workspaces.queries import list_workspaces
+
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
+
+MOST_A_KIND = 8
+MAX_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something that was found, and where it leads."""
+
+    name: str
+    where: str
+    url: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What was found of one kind."""
+
+    title: str
+    hits: tuple[Hit, ...]
+
+
+@require_safe
+@login_required
+def search(request: HttpRequest) -> HttpResponse:
+    """Show what has ``?q=`` in its name; htmx asks for the results alone. Runs are found by their id too.
+
+    ``at`` names the workspace that the reader is in: its pages are offered.
+    """
+    text = request.GET.get("q", "").strip()[:MAX_TEXT]
+    workspaces = list_workspaces(credential=credential_of(request))
+    at = next((one for one in workspaces if one.name == request.GET.get("at", "")), None)
+    found = [
+        Hits(gettext("Pages"), tuple(_pages(text, at))),
+        Hits(gettext("Workspaces"), tuple(_workspaces(text, workspaces))),
+    ]
+    if text:
+        experiments = find_experiments(workspaces=workspaces, text=text, limit=MOST_A_KIND)
+        runs = find_runs_by_text(workspaces=workspaces, text=text, limit=MOST_A_KIND)
+        found += [
+            Hits(gettext("Experiments"), tuple(_experiment_hit(one) for one in experiments)),
+            Hits(gettext("Runs"), tuple(_run_hit(one) for one in runs)),
+        ]
+    context = {"q": text, "groups": [group for group in found if group.hits]}
+    return render_page(request, "search/search.html", context, fragments={"palette-hits": "search/_hits.html"})
+
+
+def _pages(text: str, at: Workspace | None) -> Iterator[Hit]:
+    pages = [
+        (gettext("Home"), reverse("web:home"), "home"),
+        (gettext("Account"), reverse("web:account"), "user"),
+    ]
+    if at is not None:
+        pages.insert(0, (gettext("Experiments"), reverse("web:experiment_list", args=[at.name]), "flask"))
+        pages.insert(1, (gettext("Log a run"), reverse("web:workspace_detail", args=[at.name]), "key"))
+    for label, url, icon in pages:
+        if text.lower() in label.lower():
+            yield Hit(label, "", url, icon)
+
+
+def _workspaces(text: str, workspaces: Sequence[Workspace]) -> Iterator[Hit]:
+    fitting = [one for one in workspaces if text.lower() in one.name.lower()]
+    for one in fitting[:MOST_A_KIND]:
+        yield Hit(one.name, one.group.name, reverse("web:experiment_list", args=[one.name]), "folder")
+
+
+def _experiment_hit(found: Finding) -> Hit:
+    url = reverse("web:experiment_detail", args=[found.workspace, found.experiment_id])
+    return Hit(spell_marks(found.name), found.workspace, url, "flask")
+
+
+def _run_hit(found: Finding) -> Hit:
+    url = reverse("web:run_detail", args=[found.workspace, found.uid])
+    return Hit(unnamed(found.name), f"{found.workspace} / {spell_marks(found.experiment)}", url, "chart")
