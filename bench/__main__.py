@@ -17,7 +17,6 @@ from bench.workloads import ONCE, WORKLOADS
 
 CACHE = Path(__file__).parent / ".cache"
 KINDS: dict[str, type[Server]] = {"ours": Ours, "normal": OursNormal, "mlflow": Mlflow, "fasttrackml": FastTrackMl}
-QUIET_S = 15
 
 
 def main() -> None:
@@ -36,6 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--servers", default=",".join(KINDS), help=f"some of {','.join(KINDS)}")
     parser.add_argument("--rounds", type=int, default=3, help="how often the servers take turns")
     parser.add_argument("--scale", choices=SCALES, default=FULL.name, help="small: minutes, and nothing is written")
+    parser.add_argument("--patience", type=float, default=15, help="seconds to wait each time for a quiet machine")
     parser.add_argument("--dry", action="store_true", help="print only")
     return parser.parse_args()
 
@@ -51,7 +51,7 @@ def _measure_on(database: str, asked: argparse.Namespace) -> None:
                 servers.append(KINDS[name](folder / name, databases.new(name)))
                 servers[-1].start()
         for name in asked.workloads.split(","):
-            kept = _measure(name, servers, database, SCALES[asked.scale], 1 if name in ONCE else asked.rounds)
+            kept = _measure(name, servers, database, asked)
             if asked.scale == FULL.name and not asked.dry:
                 report.keep(kept)
     finally:
@@ -68,13 +68,14 @@ def _is_here(name: str, database: str) -> bool:
     return name != "fasttrackml" or install_fasttrackml(CACHE)
 
 
-def _measure(name: str, servers: Sequence[Server], database: str, scale: Scale, rounds: int) -> list[Kept]:
+def _measure(name: str, servers: Sequence[Server], database: str, asked: argparse.Namespace) -> list[Kept]:
     """Let the servers take turns at a workload, every other round backwards, and return the medians."""
+    scale, rounds = SCALES[asked.scale], 1 if name in ONCE else asked.rounds
     found: defaultdict[str, defaultdict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
     load = 0.0
     for turn in range(rounds):
         for server in servers[:: -1 if turn % 2 else 1]:
-            machine.wait_for_quiet(QUIET_S)
+            machine.wait_for_quiet(asked.patience)
             for result in _attempt(name, server, scale):
                 found[result.workload][server.name].append(result)
                 print(report.shown(database, server.name, result), flush=True)

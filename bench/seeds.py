@@ -84,6 +84,7 @@ def _batches(api: Api, run_id: str, number: int, points: int) -> Iterator[bytes]
             for step in range(start, min(points, start + BATCH))
         ]
         yield api.post("runs/log-batch", {"run_id": run_id, "metrics": metrics})
+    yield api.post("runs/update", {"run_id": run_id, "status": "FINISHED", "end_time": times[-1]})
 
 
 def _send(api: Api, sequences: Iterable[Iterable[bytes]]) -> None:

@@ -40,7 +40,7 @@ class TestRun:
             ann.post("runs/update", {"run_id": run, "status": "FINISHED", "end_time": 7})
 
         assert len(created) <= 6  # savepoint, hold, run, keys (not after a commit), tags, release
-        assert len(ended) <= 6  # savepoint, run, hold, update, bytes of its points, release
+        assert len(ended) <= 7  # savepoint, run, hold, update, document, bytes of its points, release
 
     def test_status_by_name_number_or_unknown(self, ann: Caller) -> None:
         run = ann.new_run()

@@ -1,5 +1,6 @@
 """``manage.py serve``, which is `make run`: what it prints, what it makes, what it survives, how it ends."""
 
+import http.client
 import http.cookiejar
 import os
 import re
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from portal.env import BASE_DIR
+from tests.support.ledger import Address
 from tests.support.portal import SERVE, Portal, new_environ
 from tests.support.programs import wait_until
 
@@ -233,3 +235,37 @@ class TestRefusal:
         assert wanted in complaint
         assert complaint.count("\n") == 1
         assert not (tmp_path / "data" / "mlportal.sqlite3").exists()
+
+
+class TestAccess:
+    """What a process remembers of credentials and roles, it forgets in a second, whoever changes them."""
+
+    REVOKE = "from tracking.identity.models import AccessToken; AccessToken.objects.update(revoked_at=utc_now())"
+    LEAVE = "from tracking.workspaces.models import RoleAssignment; RoleAssignment.objects.all().delete()"
+
+    @pytest.mark.parametrize(("change", "status"), [(REVOKE, 401), (LEAVE, 404)])
+    def test_is_withdrawn_from_every_process(self, tmp_path: Path, change: str, status: int) -> None:
+        portal = Portal.launch(new_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "log")
+        try:
+            address = Address.of(portal.tracking_uri())
+            connections = [address.connect() for _ in range(16)]  # some to each of the two processes
+
+            def answers() -> set[int]:
+                return {status_of(address, connection) for connection in connections}
+
+            assert answers() == {200}
+            portal.manage("shell", "--command", f"from tracking.core.clock import utc_now; {change}")
+            wait_until(lambda: answers() == {status}, what=f"{status} from every process")
+            for connection in connections:
+                connection.close()
+        finally:
+            portal.stop()
+
+
+def status_of(address: Address, connection: http.client.HTTPConnection) -> int:
+    """Ask for the Default experiment; return the status."""
+    headers = {"Authorization": address.authorization}
+    connection.request("GET", "/w/default/api/2.0/mlflow/experiments/get?experiment_id=0", headers=headers)
+    response = connection.getresponse()
+    response.read()
+    return response.status

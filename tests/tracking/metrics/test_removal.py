@@ -1,6 +1,8 @@
 """Removing points for good: of runs that go, or one metric of a run that stays."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.support.people import People
 from tracking.core.clock import utc_now
@@ -54,6 +56,19 @@ class TestPurgePoints:
 
         assert (removed.series, removed.points, removed.is_rest) == (1, 70, True)
         assert points_left(run) == 0
+
+    def test_costs_segments_and_blocks_not_points(self, people: People) -> None:
+        def cost(points: int) -> int:
+            run = run_of_points(people, 1)
+            for start in range(0, points, 1000):
+                metrics = [Metric("loss", step / 7, step, step) for step in range(start, start + 1000)]
+                log_batch(run=run, metrics=metrics, params=[], tags=[])
+            compact(run_id=run.pk)
+            with CaptureQueriesContext(connection) as statements:
+                assert purge_points(run_ids=[run.pk], limit=2).is_rest  # so it took one row at most
+            return len(statements)
+
+        assert cost(1_000) == cost(10_000)
 
     def test_leaves_the_points_of_other_runs(self, people: People) -> None:
         run, other = run_of_points(people, 3), run_of_points(people, 3)

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
@@ -28,6 +29,16 @@ KEYS = st.sampled_from(["loss", "acc", "f1"])
 # A batch to log; None: compact; a number: compact, and crash after so many statements.
 STEP = st.none() | st.integers(1, 8) | st.lists(st.tuples(KEYS, ROW), min_size=1, max_size=12)
 PLANS = st.lists(STEP, max_size=12)
+PAGES = ("page_count", "freelist_count", "page_size")
+Column = NDArray[np.float64]
+TYPICAL: dict[str, Callable[[NDArray[np.int64], Column], Column]] = {
+    "a noisy loss": lambda steps, noisy: noisy,
+    "a loss of 32 bits": lambda steps, noisy: noisy.astype(np.float32).astype(np.float64),
+    "an accuracy of 10,000 examples": lambda steps, noisy: np.round(np.abs(noisy) * 10_000) / 10_000,
+    "a learning rate": lambda steps, noisy: 1e-3 * (1 + np.cos(np.pi * steps / 60_000)),
+    "an epoch": lambda steps, noisy: (steps // 500).astype(np.float64),
+    "a smooth average": lambda steps, noisy: np.cumsum(noisy) / (steps + 1),
+}
 slowly = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
@@ -63,6 +74,16 @@ def log_points(run: Run, key: str, points: Points, *, size: int = 1000) -> None:
 def compact(run: Run) -> None:
     while services.compact(run_id=run.pk):
         pass
+
+
+def bytes_used() -> int:
+    """Return the bytes that hold points: of the whole file on SQLite, without pages that are free to be used again."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            pages, free, size = (cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in PAGES)
+            return int((pages - free) * size)
+        cursor.execute("SELECT pg_total_relation_size('metric_block')")  # a test's transaction keeps dead segments
+        return int(cursor.fetchone()[0])
 
 
 class CrashError(Exception):
@@ -159,6 +180,18 @@ class TestCompact:
 
         sizes = MetricBlock.objects.filter(run=run).values_list("payload", "fine", "middle", "coarse")
         assert sum(len(bytes(column)) for row in sizes for column in row) < 10 * 40_000
+
+    @pytest.mark.parametrize("kind", TYPICAL)
+    def test_leaves_at_most_12_bytes_a_point_in_the_database(self, run: Run, kind: str) -> None:
+        before = bytes_used()
+        points = curve(60_000)
+        shaped = Points(points.steps, points.timestamps_ms, TYPICAL[kind](points.steps, points.values))
+        log_points(run, "loss", shaped)
+
+        compact(run)
+
+        assert bytes_used() - before <= 12 * 60_000
+        assert kept(queries.read_series(runs=[run], keys=["loss"])[run.uid, "loss"]) == kept(shaped)
 
     def test_of_the_same_segments_by_two_is_done_once(self, run: Run) -> None:
         log_points(run, "loss", curve(200), size=50)
