@@ -35,14 +35,13 @@ def tag_runs(*, experiment: Experiment, runs: QuerySet[Run], tag: Pair, by: "Use
     key_id = intern_keys(experiment_id=experiment.pk, kind=KeyKind.TAG, names=[tag.key])[tag.key]
     pks = list(_living(runs, experiment).filter(deleted_at=None).values_list("pk", flat=True))
     for part in in_chunks(pks):
-        forget_documents(run_ids=part)
+        forget_documents(run_ids=part)  # before the tags, as all do who lock both
         RunTag.objects.bulk_create(
             [RunTag(run_id=pk, key_id=key_id, value=tag.value) for pk in part],
             update_conflicts=True,
             unique_fields=["run", "key"],
             update_fields=["value"],
         )
-    forget_documents(run_ids=pks)
     record(by=by, verb="run.tag_many", target=f"{experiment.pk}: {len(pks)} runs, {tag.key}", at=now)
     return len(pks)
 
