@@ -130,8 +130,8 @@ class TestExperimentList:
         self, client: Client, people: People, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         client.force_login(people.bob.user)
-        # session, user, workspace, roles, locks; names, experiments, counts of runs, tags, keys of metrics, total
-        queries = 11
+        # session, user, workspace, roles, locks; names, experiments, counts of runs, tags, keys, total; owner
+        queries = 12
         with django_assert_num_queries(queries):
             client.get(URL)
         add(people, *(f"more {i}" for i in range(10)), tags=(Pair("team", "vision"),))

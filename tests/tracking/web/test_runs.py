@@ -206,7 +206,7 @@ class TestOverview:
     ) -> None:
         log_batch(run=run, metrics=[Metric("m", 1.0, 1, 0)], params=[Pair("p", "1")], tags=[Pair("t", "1")])
         start(people, "child", Pair(PARENT_RUN_TAG, run.uid))
-        with django_assert_max_num_queries(25) as before:
+        with django_assert_max_num_queries(26) as before:
             page_of(bob, run)
         for i in range(10):
             start(people, f"child-{i}", Pair(PARENT_RUN_TAG, run.uid))
