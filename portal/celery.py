@@ -26,6 +26,8 @@ VISIBILITY_TIMEOUT_S = 3_600  # far beyond what a task takes: their work is cut 
 
 
 def _broker() -> dict[str, object]:
+    queue = settings.ENV.data_dir / "queue"  # the timetable's memory lies there too, whatever the broker
+    queue.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.ENV.redis_url:
         return {
             "broker_url": settings.ENV.redis_url,
@@ -36,7 +38,7 @@ def _broker() -> dict[str, object]:
                 "retry_on_timeout": True,
             },
         }
-    folders = {name: settings.ENV.data_dir / "queue" / name for name in ("messages", "control")}
+    folders = {name: queue / name for name in ("messages", "control")}
     for folder in folders.values():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {

@@ -100,6 +100,14 @@ SETTINGS = (
         "20",
         "Seconds without a sign of life after which another worker takes over a deletion, 2 to 300.",
     ),
+    Setting(
+        "PORTAL_OIDC_ISSUER",
+        "",
+        "OpenID Connect provider that people may sign in with, e.g. https://login.example.org. Empty: none.",
+    ),
+    Setting("PORTAL_OIDC_CLIENT_ID", "", "The portal's id at the provider."),
+    Setting("PORTAL_OIDC_CLIENT_SECRET", "", "The portal's secret at the provider."),
+    Setting("PORTAL_OIDC_NAME", "OpenID Connect", "What the sign-in page calls the provider."),
     Setting("PORTAL_LOG_FORMAT", "console", "console: lines for people. json: one JSON object a line."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
 )
@@ -134,6 +142,10 @@ class Env:
     workspace_trash_days: int
     group_trash_days: int
     lease_s: int
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
     log_format: str
     log_level: str
 
@@ -192,6 +204,10 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         ),
         group_trash_days=_number("PORTAL_GROUP_TRASH_DAYS", get("PORTAL_GROUP_TRASH_DAYS"), least=0, most=36_500),
         lease_s=_number("PORTAL_LEASE_S", get("PORTAL_LEASE_S"), least=2, most=300),
+        oidc_issuer=_issuer(get("PORTAL_OIDC_ISSUER"), get("PORTAL_OIDC_CLIENT_ID"), get("PORTAL_OIDC_CLIENT_SECRET")),
+        oidc_client_id=get("PORTAL_OIDC_CLIENT_ID"),
+        oidc_client_secret=get("PORTAL_OIDC_CLIENT_SECRET"),
+        oidc_name=get("PORTAL_OIDC_NAME"),
         log_format=_choice("PORTAL_LOG_FORMAT", get("PORTAL_LOG_FORMAT"), ("console", "json")),
         log_level=_choice("PORTAL_LOG_LEVEL", get("PORTAL_LOG_LEVEL").upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
@@ -244,6 +260,17 @@ def _url(text: str) -> str:
         raise SettingError(
             f"PORTAL_URL={text} has a path: the portal serves a whole host name, give it one of its own."
         )
+    return text.rstrip("/")
+
+
+def _issuer(text: str, client_id: str, secret: str) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES):
+        raise SettingError(f"PORTAL_OIDC_ISSUER={_without_password(text)} must start with https://.")
+    if not client_id or not secret:
+        raise SettingError("PORTAL_OIDC_ISSUER needs PORTAL_OIDC_CLIENT_ID and PORTAL_OIDC_CLIENT_SECRET.")
     return text.rstrip("/")
 
 

@@ -67,6 +67,20 @@ class RequestId:
         return response
 
 
+class BrowserFeatures:
+    """Tell browsers that no page here asks for a camera, a place or a payment, whatever gets into one."""
+
+    POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers["Permissions-Policy"] = self.POLICY
+        return response
+
+
 class ApiShortcut:
     """Lead requests of the API past the middleware that follows, which is for browsers: sessions, CSRF, CSP, languages.
 

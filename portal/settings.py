@@ -30,12 +30,17 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "tracking",
 ]
 
 MIDDLEWARE = [
     "portal.middleware.TrustedProxies",
     "portal.middleware.RequestId",
+    "portal.middleware.BrowserFeatures",
     "django.middleware.security.SecurityMiddleware",
     "portal.middleware.ApiShortcut",
     "portal.middleware.RefuseNul",
@@ -49,6 +54,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 TEMPLATES = [
@@ -101,9 +107,31 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "web:sign_in"
 LOGIN_REDIRECT_URL = "web:home"
+# Of allauth, the protocol is used and none of its pages (tracking.web.oidc).
+OIDC_ID = "oidc" if ENV.oidc_issuer else ""
+SOCIALACCOUNT_ADAPTER = "tracking.web.oidc.Adapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # the provider asks the person; the state is in the session
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": OIDC_ID,
+                "name": ENV.oidc_name,
+                "client_id": ENV.oidc_client_id,
+                "secret": ENV.oidc_client_secret,
+                "settings": {"server_url": ENV.oidc_issuer},
+            }
+        ]
+        if OIDC_ID
+        else [],
+    }
+}
 SESSION_ENGINE = "tracking.web.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=ENV.session_hours).total_seconds())
 

@@ -31,6 +31,17 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any-machine")
 
+# What asks no database, and what sees it only from far away, through pages or the SDK, is tested once, on SQLite; the
+# rooms below and mlflow's client are tested on both.
+ONCE = (
+    "tests/browser/",
+    "tests/portal/",
+    "tests/sdk/",
+    "tests/test_",
+    "tests/tracking/charts/",
+    "tests/tracking/search/",
+)
+ON_BOTH_ALL_THE_SAME = ("tests/browser/test_end_to_end.py",)
 FOLDER = pytest.StashKey[Path]()
 CLUSTER = pytest.StashKey[Cluster]()
 
@@ -72,7 +83,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long proofs out unless they are asked for: a small version of each is among the other tests."""
+    """Leave out what is tested on SQLite already, and the long proofs unless they are asked for.
+
+    A small version of each proof is among the other tests.
+    """
+    if config.getoption("--database") == "postgres":
+        left_out = [item for item in items if item.nodeid.startswith(ONCE)]
+        left_out = [item for item in left_out if not item.nodeid.startswith(ON_BOTH_ALL_THE_SAME)]
+        if len(left_out) < len(items):  # a folder that is asked for by name is tested
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in set(left_out)]
     if config.getoption("--proof"):
         return
     skip = pytest.mark.skip(reason="a long proof: --proof (or `make proof`) runs it")

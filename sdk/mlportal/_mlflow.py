@@ -83,7 +83,7 @@ class MlflowApi:
 
     def create_experiment(self, name: str) -> str:
         """Create an experiment and return its id."""
-        return str(self._post("experiments/create", {"name": name})["experiment_id"])
+        return str(self._post("experiments/create", {"name": name}, may_repeat=False)["experiment_id"])
 
     def list_experiments(self, *, view: str) -> Iterator[ExperimentRow]:
         """Yield the experiments of the workspace, newest first. ``view``: ACTIVE_ONLY, DELETED_ONLY, ALL."""

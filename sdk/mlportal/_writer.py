@@ -90,6 +90,9 @@ class MetricWriter:
             else:
                 with self._changed:
                     self._changed.wait_for(lambda: len(self._waiting) >= MOST_METRICS, pause_s)
+                    if not self._waiting:  # the next point starts a thread again: a process may have thousands of runs
+                        self._thread = None
+                        return
             try:
                 while self._send_some():
                     pass

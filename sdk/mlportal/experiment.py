@@ -12,7 +12,7 @@ from mlportal._filters import equals
 from mlportal._mlflow import ExperimentRow
 from mlportal._times import parse_time
 from mlportal.deletions import Deletion
-from mlportal.errors import ConflictError, InvalidError, NotFoundError
+from mlportal.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from mlportal.run import Run
 from mlportal.workspace import Workspace, named_workspace
 
@@ -100,12 +100,8 @@ class Experiment:
         """
         if snapshot_directory is not None:
             raise InvalidError("Snapshots are not taken; upload what the run needs: run.upload_folder('code', folder).")
-        if self._row is None and self._find() is None:
-            experiment_id = self.workspace._mlflow.create_experiment(self.name)
-        else:
-            experiment_id = self.id
         return Run._start(
-            self.workspace, experiment_id=experiment_id, name=display_name, tags=tags or {}, outputs=outputs
+            self.workspace, experiment_id=self._ensure(), name=display_name, tags=tags or {}, outputs=outputs
         )
 
     def get_runs(
@@ -193,6 +189,15 @@ class Experiment:
             )
         self.workspace._mlflow.change_experiment("restore", experiment_id=found.experiment_id)
         self._row = None
+
+    def _ensure(self) -> str:
+        """Return its id, after creating it if need be."""
+        if self._row is None and self._find() is None:
+            try:
+                return self.workspace._mlflow.create_experiment(self.name)
+            except AlreadyExistsError:  # another process was quicker
+                pass
+        return self.id
 
     def _find(self) -> ExperimentRow | None:
         found = self.workspace._mlflow.find_experiment(self.name)

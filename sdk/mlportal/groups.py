@@ -65,7 +65,7 @@ class ResourceGroup:
         transport = Transport(resolve_endpoint(endpoint), token=auth)
         body = {"name": name, "description": description, "tags": dict(tags or {})}
         try:
-            return _group(transport, transport.call("POST", PATH, body=body))
+            return _group(transport, transport.call("POST", PATH, body=body, may_repeat=False))
         except AlreadyExistsError:
             if not exist_ok:
                 raise
@@ -149,7 +149,7 @@ def list_groups(transport: Transport) -> Iterator[ResourceGroup]:
 def add_lock(transport: Transport, owner: str, *, name: str, level: str, note: str) -> Lock:
     """Lock what lies at the path ``owner``."""
     body = {"name": name, "level": level, "note": note}
-    return lock_of(transport.call("POST", f"{owner}/locks", body=body))
+    return lock_of(transport.call("POST", f"{owner}/locks", body=body, may_repeat=False))
 
 
 def remove_lock(transport: Transport, owner: str, name: str) -> None:

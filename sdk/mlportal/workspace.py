@@ -119,7 +119,7 @@ class Workspace:
             ResourceGroup.create(group, exist_ok=True, endpoint=workspace.endpoint, auth=auth)
         body = {"name": name, "group": group, "description": description, "tags": dict(tags or {})}
         try:
-            workspace._transport.call("POST", PATH, body=body)
+            workspace._transport.call("POST", PATH, body=body, may_repeat=False)
         except AlreadyExistsError:
             if not exist_ok:
                 raise

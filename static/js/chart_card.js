@@ -170,7 +170,7 @@ export class Card {
       : { shown: sum(visible, "shown"), total: sum(visible, "total") };
     const isWhole = visible.every((trace) => trace.is_exact) && !isGrouped();
     const parts = [];
-    if (!isWhole) parts.push(fill(isGrouped() ? text.grouped : text.points, words));
+    if (!isWhole) parts.push(fill(isGrouped() ? (visible.length === 1 ? text.together : text.grouped) : text.points, words));
     if (controls.clip.checked) parts.push(text.clipped);
     this.badge.hidden = !parts.length;
     this.badge.textContent = parts.join(" · ");

@@ -148,7 +148,7 @@ function mergedOf(traces, template, factor) {
     y.set(trace.y, place);
     place += trace.x.length + 1;
   }
-  return [{ ...template.raw, x, y, uid: "merged", connectgaps: false, line: { ...template.raw.line, color: css("--line-strong") } }];
+  return [{ ...template.raw, x, y, uid: "merged", opacity: 0.6, connectgaps: false, line: { ...template.raw.line, color: css("--line-strong") } }];
 }
 
 /** Return the trace that shows the run which stands out, where it is one of the grey ones; else it is empty. */
@@ -190,7 +190,7 @@ export function layoutOf(spec, unit) {
   const isLog = isLogX(spec);
   Object.assign(layout.xaxis, {
     type: axis.x === "time" ? "date" : isLog ? "log" : "linear",
-    uirevision: `${axis.x} ${axis.xMetric} ${isLog}`,
+    uirevision: `${axis.x} ${axis.xMetric} ${isLog} ${axis.range}`, // another range, from wherever, is the one to show
     spikecolor: css("--line-strong"),
   });
   layout.xaxis.title.text = label(`${axisWords(spec)}${unit.label}`);

@@ -41,7 +41,9 @@ class TestWhatOpensOverAPage:
         page.emulate_media(color_scheme="dark")
         page.goto(content.path("experiment"))
 
-    @pytest.mark.parametrize("name", ["Workspace: default", "Menu of owner", "Columns", "How to filter"])
+    @pytest.mark.parametrize(
+        "name", ["Workspace: default", "Menu of owner", "Columns", "Views", "Chosen runs", "How to filter"]
+    )
     def test_is_accessible_and_fits(self, page: Page, name: str) -> None:
         summary = page.locator("summary").and_(page.get_by_text(name).or_(page.get_by_label(name))).first
 

@@ -83,7 +83,8 @@ class TestKeys:
 
         page.keyboard.press("?")
         expect(page.locator("#help")).to_be_visible()
-        expect(page.locator("#help kbd")).to_have_text(["/", "g", "e", "?", "Esc", "j", "k", "x", "Shift", "c"])
+        keys = ["Ctrl", "K", "/", "g", "e", "g", "h", "[", "]", "?", "Esc", "j", "k", "x", "Shift", "Alt", "c"]
+        expect(page.locator("#help kbd")).to_have_text(keys)
         page.keyboard.press("Escape")
 
         expect(page.locator("#help")).to_be_hidden()

@@ -85,3 +85,17 @@ class TestSavedView:
         expect(page.get_by_role("link", name="logarithmic")).to_have_attribute("aria-current", "true")
         page.get_by_role("button", name="Delete the view logarithmic").click()
         expect(page.locator(".toast-note")).to_contain_text("The view is deleted.")
+
+
+class TestLiveRows:
+    def test_change_in_place_and_announce_new_runs(self, page: Page, content: Content) -> None:
+        page.goto(f"{content.path('experiment, live')}?columns=metrics.pulse")
+        page.get_by_role("checkbox", name="Choose marathon").check()
+
+        content.client.log_metric(content.live_run, "pulse", 123.0, step=1)
+        run = content.client.create_run(content.live, run_name="newcomer")
+        content.client.set_terminated(run.info.run_id)
+
+        expect(page.get_by_role("cell", name="123", exact=True)).to_be_visible()
+        expect(page.locator("[data-news]")).to_contain_text("1 new run.")
+        expect(page.get_by_role("checkbox", name="Choose marathon")).to_be_checked()

@@ -1,7 +1,9 @@
 """Workspaces, locks and quotas as the stock client meets them."""
 
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import mlflow
@@ -9,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 
-from tests.support.portal import Portal
+from tests.support.portal import Portal, new_environ
 
 OWNERS_TOKEN = """
 from tracking.core.clock import utc_now
@@ -96,3 +98,35 @@ class TestRefusal:
         assert caught.value.error_code == "QUOTA_EXCEEDED"
         client.log_text(run, "ten bytes.", "b.txt")
         assert [file.path for file in client.list_artifacts(run)] == ["b.txt"]
+
+
+@pytest.mark.proof
+class TestEveryProcess:
+    def test_knows_of_a_lock_and_of_its_end_after_a_second(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each request may meet either process; both have served the run before, and remember that they might."""
+        portal = Portal.launch(new_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "portal.log")
+        try:
+            token = portal.manage("shell", "-c", OWNERS_TOKEN).splitlines()[-1]
+            monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token)
+            run = MlflowClient(f"{portal.url}/w/default").create_run("0").info.run_id
+
+            def statuses() -> set[int]:
+                body = {"run_id": run, "key": "loss", "value": 1.0, "timestamp": 1}
+                path = f"{portal.url}/w/default/api/2.0/mlflow/runs/log-metric"
+                headers = {"Authorization": f"Bearer {token}"}
+                return {httpx.post(path, json=body, headers=headers, timeout=30).status_code for _ in range(40)}
+
+            with httpx.Client(base_url=portal.url, headers={"Authorization": f"Bearer {token}"}) as api:
+                before = statuses()
+                api.post("/api/v1/groups/default/locks", json={"name": "audit", "level": "ReadOnly"}).raise_for_status()
+                time.sleep(1)
+                locked = statuses()
+                api.delete("/api/v1/groups/default/locks/audit").raise_for_status()
+                time.sleep(1)
+                unlocked = statuses()
+        finally:
+            portal.stop()
+
+        assert (before, locked, unlocked) == ({200}, {403}, {200})

@@ -176,17 +176,17 @@ class TestRun:
 
 
 class TestToken:
-    def test_is_shown_once_and_revoked(self, cli: Cli, live_portal: Portal) -> None:
-        made = cli("token", "create", "-n", "ci", "--scope", "write", "--life-days", "3", "-o", "json").data
+    def test_is_shown_once_and_revoked(self, cli: Cli, live_portal: Portal, name: str) -> None:
+        made = cli("token", "create", "-n", name, "--scope", "write", "--life-days", "3", "-o", "json").data
 
         assert made["token"] not in cli("token", "list", "-o", "json").out
         assert Workspace(workspace_name="default", auth=made["token"], endpoint=live_portal.url).experiments
         assert cli("token", "revoke", "-i", str(made["id"])).code == 0
-        assert made["name"] not in cli("token", "list", "--query", "[].name", "-o", "tsv").out.split()
+        assert name not in cli("token", "list", "--query", "[].name", "-o", "tsv").out.split()
 
 
 class TestLogin:
-    def test_takes_a_token_that_is_piped_in(self, cli: Cli, live_portal: Portal, token: str, home: Path) -> None:
+    def test_takes_a_token_that_is_piped_in(self, live_portal: Portal, token: str, home: Path) -> None:
         environ = client_environ(home)
 
         refused = run_mlportal("login", live_portal.url, "--with-token", environ=environ, cwd=home, text="mlp_wrong\n")
@@ -200,9 +200,7 @@ class TestLogin:
         assert run_mlportal("logout", environ=environ, cwd=home).returncode == 0
         assert run_mlportal("whoami", environ=environ, cwd=home).returncode == 1
 
-    def test_by_the_browser_waits_for_a_person(
-        self, cli: Cli, live_portal: Portal, monkeypatch: pytest.MonkeyPatch, home: Path
-    ) -> None:
+    def test_by_the_browser_waits_for_a_person(self, live_portal: Portal, home: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "mlportal", "login", live_portal.url, "-o", "json"],
             env=client_environ(home),
@@ -214,10 +212,12 @@ class TestLogin:
         assert process.stderr
         link = process.stderr.readline().removeprefix("Open ").strip()
         with httpx.Client(follow_redirects=True) as browser:
-            sign_in(browser, live_portal.sign_in_link())
-            page = browser.get(link)
-            form = hidden_fields(page.text, action_of="decision")
-            browser.post(link, data={**form, "decision": "approve"}, headers={"Referer": link}).raise_for_status()
+            browser.get(live_portal.sign_in_link()).raise_for_status()
+            asked = browser.get(link)
+            code = link.partition("code=")[2]
+            shown = browser.post(link, data={**hidden_fields(asked.text), "code": code}, headers={"Referer": link})
+            approved = {**hidden_fields(shown.text), "decision": "approve"}
+            browser.post(link, data=approved, headers={"Referer": link}).raise_for_status()
 
         out, err = process.communicate(timeout=60)
 
@@ -228,15 +228,10 @@ class TestLogin:
         assert saved.username == "owner"
 
 
-def sign_in(browser: httpx.Client, link: str) -> None:
-    page = browser.get(link)
-    browser.post(link, data=hidden_fields(page.text, action_of="csrf"), headers={"Referer": link})
-
-
-def hidden_fields(html: str, *, action_of: str) -> dict[str, str]:
-    """Return the hidden fields of the form that has ``action_of`` in it."""
-    form = next(one for one in re.findall(r"<form.*?</form>", html, re.DOTALL) if action_of in one)
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+def hidden_fields(html: str) -> dict[str, str]:
+    """Return the hidden fields of a page's main form."""
+    main = html.partition("<main")[2]
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', main))
 
 
 class TestOutput:

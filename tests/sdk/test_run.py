@@ -4,10 +4,12 @@ import io
 import math
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import matplotlib.figure
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlportal import (
@@ -104,6 +106,16 @@ class TestLogging:
             time.sleep(0.1)
         assert run.workspace.get_run(run.id).get_last_metrics() == {"loss": 1.0}
 
+    def test_leaves_no_thread_behind(self, run: Run) -> None:
+        run.log("loss", 1)
+
+        deadline = time.monotonic() + 60
+        while "mlportal-metrics" in [one.name for one in threading.enumerate()] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert "mlportal-metrics" not in [one.name for one in threading.enumerate()]
+        run.log("loss", 2)
+        assert run.get_metrics() == {"loss": [1.0, 2.0]}
+
     def test_goes_on_in_a_forked_child_and_sends_nothing_twice(self, run: Run) -> None:
         run.log("parent", 1)
         child = os.fork()
@@ -136,13 +148,14 @@ class TestGetMetrics:
         assert run.get_metrics() == {"epoch": {"loss": [3.0, 2.0], "acc": [0.0, 1.0]}}
         assert run.get_metrics("epoch") == run.get_metrics()
 
-    @pytest.mark.filterwarnings("ignore:The ``noload``")  # mlflow.load_table imports its own database
-    def test_returns_a_tables_path_or_its_columns(self, run: Run, stock: MlflowClient) -> None:
+    def test_returns_a_tables_path_or_its_columns(self, run: Run, live_portal: Portal, token: str) -> None:
         run.log_table("people", {"name": ["ann", None], "age": [1, 2]})
 
         assert run.get_metrics() == {"people": "people.json"}
         assert run.get_metrics(populate=True) == {"people": {"name": ["ann", None], "age": [1, 2]}}
-        table = stock.load_table(run.experiment.id, "people.json", [run.id])
+        mlflow.set_tracking_uri(f"{live_portal.url.replace('://', f'://x:{token}@')}/w/default")
+        mlflow.set_experiment(run.experiment.name)
+        table = mlflow.load_table("people.json", [run.id])
         assert table["age"].tolist() == [1, 2]
 
     def test_returns_an_images_path(self, run: Run) -> None:

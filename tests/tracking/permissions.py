@@ -46,6 +46,8 @@ PAGES: Table = {
     "": {"GET": PERSON},
     "sign-in": {"GET": OPEN, "POST": OPEN},
     "sign-in/<str:link>": {"GET": OPEN},
+    "sign-in/with/<str:provider_id>": {"GET": OPEN},
+    "sign-in/with/<str:provider_id>/back": {"GET": OPEN},
     "sign-out": {"POST": OPEN},
     "language": {"POST": OPEN},
     "words.js": {"GET": OPEN},

@@ -45,6 +45,11 @@ MAY: dict[str, dict[Place, Permission | None]] = {
     "owner": {Place.WORKSPACE: ALL, Place.GROUP: NO, Place.SERVER: NO},
     "server owner": {Place.WORKSPACE: ALL, Place.GROUP: ALL, Place.SERVER: ALL},
 }
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 # The door is open, and what stands behind it says no to what this test brings along.
 REFUSING = {
     "sign-in/<str:link>": "the link is made up",
@@ -150,6 +155,19 @@ def fingerprint() -> dict[str, tuple[int, object]]:
     }
 
 
+def is_hardened(response: HttpResponseBase) -> bool:
+    """Tell whether an answer says to browsers what every answer must, and its cookies are for this server's pages."""
+    headers = response.headers
+    return (
+        all(headers.get(name) == value for name, value in HEADERS.items())
+        and "camera=()" in headers.get("Permissions-Policy", "")
+        and headers.get("Access-Control-Allow-Origin") is None
+        and all(
+            cookie["httponly"] and cookie["samesite"] == "Lax" for cookie in response.cookies.values() if cookie.value
+        )
+    )
+
+
 def is_refused(response: HttpResponseBase) -> bool:
     if response.status_code in (401, 403):
         return True
@@ -168,6 +186,7 @@ class TestTable:
                 f"{place}{name}" for place in ("", "w/<str:workspace>/") for name in ("health", "version")
             },
             "coming in and going out": {"sign-in", "sign-in/<str:link>", "sign-out"},
+            "another provider signs in": {"sign-in/with/<str:provider_id>", "sign-in/with/<str:provider_id>/back"},
             "programs coming in": {"api/v1/login/device", "api/v1/login/device/token"},
             "what the server is": {"api/v1/server", "api/v1/schema"},
             "the sign-in page's language": {"language", "words.js"},
@@ -183,6 +202,8 @@ class TestEverybody:
         for number, (pattern, method, rule, is_api) in enumerate(whole_table()):
             if not actor.may(rule):
                 response = ask(actor, method, url_of(pattern, run), is_api=is_api, number=number)
+                if not is_hardened(response):
+                    wrong.append(f"{method} {pattern}: {response.headers}")
                 if response.status_code != actor.refusal(rule, is_api=is_api):
                     wrong.append(f"{method} {pattern}: {response.status_code}")
 
@@ -195,6 +216,8 @@ class TestEverybody:
         for number, (pattern, method, rule, is_api) in enumerate(whole_table()):
             if actor.may(rule) and pattern not in REFUSING:
                 response = ask(actor, method, url_of(pattern, run), is_api=is_api, number=number)
+                if not is_hardened(response):
+                    wrong.append(f"{method} {pattern}: {response.headers}")
                 if is_refused(response) or response.status_code in (405, 500) or _is_hidden(response):
                     wrong.append(f"{method} {pattern}: {response.status_code}")
 

@@ -1,6 +1,6 @@
 """Changes to artifacts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tracking.artifacts.paths import ArtifactPath
@@ -49,13 +49,20 @@ def delete_files(*, workspace: Workspace, path: ArtifactPath) -> int:
     return freed
 
 
-def clear_files(*, workspace: Workspace, path: ArtifactPath, limit: int) -> Cleared:
-    """Remove at most ``limit`` files at or below a path; the root stands for all the workspace has."""
+def clear_files(*, workspace: Workspace, paths: Sequence[ArtifactPath], limit: int) -> Cleared:
+    """Remove at most ``limit`` files at or below these paths; the root stands for all the workspace has. No query.
+
+    The caller counts what is gone, with ``count_cleared``, in the transaction that removes the rows.
+    """
     folder = workspace_folder(workspace)
     with named_within(folder):
-        cleared = the_store().clear(folder / path if path.parts else folder, limit=limit)
-    add_artifact_bytes(workspace_id=workspace.pk, change=-cleared.size_bytes)
-    return cleared
+        return the_store().clear([folder / path if path.parts else folder for path in paths], limit=limit)
+
+
+def count_cleared(*, workspace: Workspace, cleared: Cleared) -> None:
+    """Take what was cleared off what the workspace holds. One query, none for nothing."""
+    if cleared.size_bytes:
+        add_artifact_bytes(workspace_id=workspace.pk, change=-cleared.size_bytes)
 
 
 def measure_usage(*, now: datetime) -> int:

@@ -102,7 +102,7 @@ class OrphanHunt:
 
     def _cleared(self, place: ArtifactPath) -> bool:
         self._lease.renew()
-        return the_store().clear(place, limit=FILES_AT_ONCE).is_empty
+        return the_store().clear([place], limit=FILES_AT_ONCE).is_empty
 
     def _note(self, step: Step, finding: Finding) -> None:
         found = self._findings()

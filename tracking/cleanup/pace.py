@@ -8,14 +8,14 @@ SHORTEST_REST_S, LONGEST_REST_S = 0.001, 0.05
 
 
 class Pace:
-    """A batch size that grows and shrinks until a batch takes about ``target_s``.
+    """A batch size that grows and shrinks, from ``least`` to ``most``, until a batch takes about ``target_s``.
 
     SQLite has one writer at a time, and those who wait look again at growing intervals: a removal that takes the lock
     for long, or takes it again at once, would hold up every script that logs.
     """
 
-    def __init__(self, *, size: int, most: int, target_s: float = 0.01) -> None:
-        self.size = size
+    def __init__(self, *, least: int, most: int, target_s: float = 0.02) -> None:
+        self.size = self._least = least
         self._most = most
         self._target_s = target_s
 
@@ -26,7 +26,7 @@ class Pace:
         yield size
         took_s = time.monotonic() - began_at
         if took_s > 2 * self._target_s:
-            self.size = max(1, size // 2)
+            self.size = max(self._least, size // 2)
         elif took_s < self._target_s / 2:
             self.size = min(self._most, size * 2)
 

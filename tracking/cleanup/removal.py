@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import run_folder, run_home
-from tracking.artifacts.services import clear_files
+from tracking.artifacts.services import clear_files, count_cleared
 from tracking.artifacts.types import Cleared
 from tracking.cleanup.leases import Lease, Step
 from tracking.cleanup.models import Deletion
@@ -46,8 +46,8 @@ class Removal:
         self._lease = lease
         self._scope = scope
         self._cursor: dict[str, object] = dict(lease.deletion.cursor)
-        self._runs = Pace(size=8, most=200)
-        self._rows = Pace(size=64, most=2_000)
+        self._runs = Pace(least=8, most=200)
+        self._rows = Pace(least=64, most=2_000)
 
     def measure(self) -> None:
         """Count all that is to go, once: nothing is added any more, so that this is also what will have gone."""
@@ -125,10 +125,10 @@ class Removal:
         pks = [pk for pk, _, _ in rows]
         models = models_of_runs(run_ids=pks, limit=MODELS_AT_ONCE)
         homes = [run_home(experiment_id=experiment_id, uid=uid) for _, experiment_id, uid in rows]
-        cleared = _clear(workspace, [*map(_model_home, models), *homes])
+        cleared = clear_files(workspace=workspace, paths=[*map(_model_home, models), *homes], limit=FILES_AT_ONCE)
         began_at = time.monotonic()
         with self._lease.step() as step:
-            _count_files(step, cleared)
+            _count_files(step, workspace, cleared)
             if cleared.is_empty and models:
                 step.counts["models"] += purge_models(pks=[model.pk for model in models])
             elif cleared.is_empty and self._purge_points(step, pks):
@@ -149,20 +149,20 @@ class Removal:
         models = models_in(experiment_id=experiment_id, limit=MODELS_AT_ONCE)
         if not models:
             return False
-        cleared = _clear(workspace, list(map(_model_home, models)))
+        cleared = clear_files(workspace=workspace, paths=list(map(_model_home, models)), limit=FILES_AT_ONCE)
         with self._lease.step() as step:
-            _count_files(step, cleared)
+            _count_files(step, workspace, cleared)
             if cleared.is_empty:
                 step.counts["models"] += purge_models(pks=[model.pk for model in models])
         return True
 
     def _remove_files(self, workspace: "Workspace", paths: Sequence[ArtifactPath]) -> bool:
         """Remove files that no row names; tell whether there were any."""
-        cleared = _clear(workspace, paths)
+        cleared = clear_files(workspace=workspace, paths=paths, limit=FILES_AT_ONCE)
         if not cleared.files:
             return False
         with self._lease.step() as step:
-            _count_files(step, cleared)
+            _count_files(step, workspace, cleared)
         return True
 
     def _remove_part(self, scope: Scope) -> bool:
@@ -171,9 +171,11 @@ class Removal:
         if run is None or self._cursor.get("is_removed"):
             return False
         if scope.kind is Kind.ARTIFACT:
-            cleared = _clear(scope.workspace, [run_folder(run).join(scope.path)])
+            cleared = clear_files(
+                workspace=scope.workspace, paths=[run_folder(run).join(scope.path)], limit=FILES_AT_ONCE
+            )
             with self._lease.step() as step:
-                _count_files(step, cleared)
+                _count_files(step, scope.workspace, cleared)
                 self._keep(step, is_removed=cleared.is_empty)
             return True
         with self._rows.batch() as size, self._lease.step() as step:
@@ -225,19 +227,8 @@ def check_empty(deletion: Deletion, scope: Scope) -> None:
         raise InvalidStateError("After the last step there were files left.")
 
 
-def _clear(workspace: "Workspace", paths: Sequence[ArtifactPath]) -> Cleared:
-    """Remove files below these paths, one path after the other, and stop at a number of files."""
-    files = size_bytes = 0
-    for path in paths:
-        cleared = clear_files(workspace=workspace, path=path, limit=FILES_AT_ONCE - files)
-        files += cleared.files
-        size_bytes += cleared.size_bytes
-        if not cleared.is_empty:
-            return Cleared(files, size_bytes, is_empty=False)
-    return Cleared(files, size_bytes, is_empty=True)
-
-
-def _count_files(step: Step, cleared: Cleared) -> None:
+def _count_files(step: Step, workspace: "Workspace", cleared: Cleared) -> None:
+    count_cleared(workspace=workspace, cleared=cleared)
     step.counts += Counter(artifacts=cleared.files, artifact_bytes=cleared.size_bytes)
     step.size_bytes += cleared.size_bytes
 

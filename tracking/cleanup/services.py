@@ -49,6 +49,7 @@ SLICE_S = 3
 QUIET = timedelta(seconds=5)  # how long a deletion that nobody holds may wait before the sweeper wakes a worker again
 MAX_WOKEN = 100
 WAIT_S = 0.05
+LOOK_EVERY_S = 0.5  # at locks
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------
@@ -356,11 +357,13 @@ def _work(lease: Lease, slice_s: float) -> None:
         return
     removal = Removal(lease, scope)
     removal.measure()
-    while time.monotonic() < give_up_at:
-        blocks = locks_on(scope)
-        if blocks:
-            lease.end(state=State.PAUSED, error=f"Lock {blocks[0].name!r} on {blocks[0].where} stopped it.")
-            return
+    look_at = 0.0
+    while (present := time.monotonic()) < give_up_at:
+        if present >= look_at:
+            look_at = present + LOOK_EVERY_S
+            if blocks := locks_on(scope):
+                lease.end(state=State.PAUSED, error=f"Lock {blocks[0].name!r} on {blocks[0].where} stopped it.")
+                return
         if not removal.step():
             _finish(lease, scope)
             return

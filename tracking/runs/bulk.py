@@ -23,7 +23,7 @@ SYSTEM_TAG_PREFIX = "mlflow."
 
 @transaction.atomic
 def tag_runs(*, experiment: Experiment, runs: QuerySet[Run], tag: Pair, by: "User", now: datetime) -> int:
-    """Set a tag of those of the runs that are active, and return how many they are. A query for 500 runs.
+    """Set a tag of those of the runs that are active, and return how many they are. Two queries for 500 runs.
 
     :raises InvalidParameterError: if the key cannot be one, is one of mlflow's own, or the value is too long.
     """
@@ -35,6 +35,7 @@ def tag_runs(*, experiment: Experiment, runs: QuerySet[Run], tag: Pair, by: "Use
     key_id = intern_keys(experiment_id=experiment.pk, kind=KeyKind.TAG, names=[tag.key])[tag.key]
     pks = list(_living(runs, experiment).filter(deleted_at=None).values_list("pk", flat=True))
     for part in in_chunks(pks):
+        forget_documents(run_ids=part)
         RunTag.objects.bulk_create(
             [RunTag(run_id=pk, key_id=key_id, value=tag.value) for pk in part],
             update_conflicts=True,

@@ -1,4 +1,4 @@
-"""The documents of ended runs: what they carry as a search sends it, kept ready (docs/adr/0004).
+"""The documents of ended runs: what they carry as a search sends it, kept ready (docs/adr/0005).
 
 A document is kept with the version of the run that it was made of, or of a later one, and only while the run is at that
 version. Whoever changes what an ended run carries moves its version on in the same transaction, which

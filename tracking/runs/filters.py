@@ -27,10 +27,11 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Cast, Concat, NullIf
+from django.db.models.lookups import In
 
 from tracking.core.clock import LAST_MS, from_ms
 from tracking.core.errors import InvalidParameterError
-from tracking.runs.lookups import MAX_PATTERN, PREFIX, BinaryText, ILike, Like, Prefix
+from tracking.runs.lookups import MAX_PATTERN, PREFIX, BinaryText, ForSqlite, ILike, Like, Prefix
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Run
 from tracking.runs.orders import HAS_VALUE, IS_ABSENT, IS_NULL, Column, Join, Order, Walk, nullable
 from tracking.runs.types import DEFAULT_EXPERIMENT_ALIAS, KeyKind
@@ -64,6 +65,8 @@ _TIMES = ("start_time", "end_time", "creation_time", "last_update_time")
 _STAT_COLUMNS = {Stat.LAST: "latest_value", Stat.MIN: "min_value", Stat.MAX: "max_value"}
 # As many runs as are sorted at once rather than met on a walk along an order that knows nothing of them.
 FEW = 500
+# As many as are listed before a walk, so that what it meets is looked up in a list and not in a table.
+MANY = 20_000
 _ARTIFACT_URI = Concat(
     Value("mlflow-artifacts:/"),
     Cast("experiment_id", CharField()),
@@ -133,18 +136,20 @@ def experiment_condition(tree: Tree) -> Q:
 
 
 def run_order(
-    keys: Sequence[OrderKey], names: KeyIds, *, tree: Tree | None = None, few: Sequence[int] | None = None
+    keys: Sequence[OrderKey], names: KeyIds, *, tree: Tree | None = None, narrowed: "Narrowed | None" = None
 ) -> Order[Run]:
     """Return the runs of the experiments of ``names`` by these keys, then the newest first, then by id.
 
     Real values, then NaN, then what is missing: last in both directions. Texts compare by code point. ``names`` was
-    made with the keys. What ``tree`` asks of the first key bounds the walk along its index. With ``few``, these runs
-    are simply sorted.
+    made with the keys. What ``tree`` asks of the first key bounds the walk along its index. Few runs that are left are
+    simply sorted.
     """
     newest = OrderKey(Entity.ATTRIBUTE, "start_time", is_ascending=False)
     by_id = OrderKey(Entity.ATTRIBUTE, "run_id", is_ascending=True)
     columns: list[Column] = []
     joins: dict[str, Join] = {}
+    narrowed = narrowed or Narrowed()
+    few = narrowed.few
     scope = Q(experiment__in=names.experiment_pks) if few is None else Q(pk__in=few)
     walks = [Walk(HAS_VALUE, scope, settled=0)]
     for key in _leading(keys, newest, by_id):
@@ -154,7 +159,7 @@ def run_order(
                 alias = f"carried_{len(joins)}"
                 joins[alias] = Join(carried.relation, Q((f"{carried.relation}__key__in", ids)))
                 if not columns and few is None and key.stat is Stat.LAST:
-                    walks = _walks(alias, key, ids, scope, tree)
+                    walks = _walks(alias, key, ids, scope, tree, narrowed.many)
                 columns += _carried_columns(alias, key)
         elif key.key == "end_time":
             columns += nullable(plain(key, "ended_at"))
@@ -198,7 +203,9 @@ def _carried_columns(alias: str, key: OrderKey) -> list[Column]:
     return nullable(plain(key, text), row=f"{alias}__pk", before=[beginning])
 
 
-def _walks(alias: str, key: OrderKey, ids: Sequence[int], scope: Q, tree: Tree | None) -> list[Walk]:
+def _walks(
+    alias: str, key: OrderKey, ids: Sequence[int], scope: Q, tree: Tree | None, many: QuerySet[Any, Any] | None
+) -> list[Walk]:
     """Return the walks by what ``alias`` joins.
 
     The keys belong to the experiments, so that they are the scope of those who have a value: nothing else to tempt the
@@ -206,14 +213,15 @@ def _walks(alias: str, key: OrderKey, ids: Sequence[int], scope: Q, tree: Tree |
     """
     carried = _CARRIED[key.entity]
     absent = scope & ~Q(Exists(_rows_of(carried.relation).filter(key__in=ids)))
+    listed = Q() if many is None else Q(ForSqlite(In(F(f"{alias}__run_id"), many)))
     if key.entity is not Entity.METRIC:
         return [
-            Walk(HAS_VALUE, Q((f"{alias}__pk__isnull", False)), settled=1),
+            Walk(HAS_VALUE, Q((f"{alias}__pk__isnull", False)) & listed, settled=1),
             Walk(IS_ABSENT, absent, settled=3, without=alias),
         ]
     value = f"{alias}__{carried.column}"
     bounds = [compare_column(value, one.op, one.value) for one in _conjuncts(tree) if _bounds(one, key)]
-    walk = Walk(HAS_VALUE, reduce(and_, bounds, Q((f"{value}__isnull", False))), settled=1)
+    walk = Walk(HAS_VALUE, reduce(and_, bounds, Q((f"{value}__isnull", False)) & listed), settled=1)
     if bounds:
         return [walk]
     nan = Q((f"{alias}__pk__isnull", False), (f"{value}__isnull", True))
@@ -226,12 +234,22 @@ def _bounds(comparison: Comparison, key: OrderKey) -> bool:
     return named == (key.entity, key.key, key.stat) and comparison.op is not Op.NE
 
 
-def list_few(found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Sequence[OrderKey]) -> list[int] | None:
-    """Return the runs that one of the comparisons leaves, and perhaps others, if they are few; None if all leave many.
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What indexes know of the runs that a filter leaves. ``few``: no others, if not None. ``many``: a list of them."""
 
-    A query for each comparison that an index can answer and all have to be true, until one leaves few; none for what
-    bounds the walk by the first key. Reads at most ``FEW`` rows of an index each time.
+    few: Sequence[int] | None = None
+    many: QuerySet[Any, Any] | None = None
+
+
+def narrow(found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Sequence[OrderKey]) -> Narrowed:
+    """Return the runs that one comparison leaves, and perhaps others, if they are few, else a short enough list.
+
+    A query for each comparison that an index can answer and all have to be true, until one leaves few; then one for
+    each that leaves many, until one leaves not too many. Reads at most ``FEW`` or ``MANY`` entries of an index each
+    time. What bounds the walk by the first key is not asked.
     """
+    listed = []
     for comparison in _conjuncts(tree):
         if keys and _bounds(comparison, keys[0]):
             continue
@@ -239,8 +257,10 @@ def list_few(found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Seque
         if rows is not None:
             pks = list(rows[: FEW + 1])
             if len(pks) <= FEW:
-                return pks
-    return None
+                return Narrowed(few=pks)
+            listed += [rows] if comparison.entity in (Entity.PARAM, Entity.TAG) else []
+    is_walked = bool(keys) and keys[0].entity in _CARRIED
+    return Narrowed(many=next((rows for rows in listed if is_walked and rows[: MANY + 1].count() <= MANY), None))
 
 
 def _indexed(found: QuerySet[Any], comparison: Comparison, names: KeyIds) -> QuerySet[Any, Any] | None:

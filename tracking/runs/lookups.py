@@ -7,7 +7,7 @@ to Z in any case and all else as it is, which is what SQLite can do.
 from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import CharField, Func, Lookup
+from django.db.models import BooleanField, CharField, Func, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
 if TYPE_CHECKING:
@@ -37,6 +37,16 @@ class Prefix(BinaryText):
 
     template = '(SUBSTR(%(expressions)s, 1, 64)) COLLATE "C"'
     sqlite_template = "SUBSTR(%(expressions)s, 1, 64)"
+
+
+class ForSqlite(Func):
+    """A condition that follows from the others: SQLite is given it, PostgreSQL's statistics know better."""
+
+    output_field = BooleanField()
+    template = "%(expressions)s"
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> tuple[str, Any]:
+        return "TRUE", ()
 
 
 @CharField.register_lookup

@@ -134,7 +134,7 @@ class RunTag(models.Model):
 
 
 class RunDocument(models.Model):
-    """What an ended run carries as the JSON that a search sends, ready (docs/adr/0004).
+    """What an ended run carries as the JSON that a search sends, ready (docs/adr/0005).
 
     ``body`` NULL: it is to be made. Whoever changes what an ended run carries, or its status, moves ``version`` on and
     takes the body away in the same transaction (store.forget_documents).

@@ -305,8 +305,8 @@ def search_run_heads(
 
     ``now`` is what ages in the filter count from; without it they are refused.
 
-    Two queries, one for each comparison until one leaves few runs, and one to three for the page. Costs the page where
-    an index has the order (start time, a metric, param or tag), the matching runs where none has.
+    Two queries, up to two for each comparison that an index answers, and one to three for the page. Costs the page
+    where an index has the order (start time, a metric, param or tag), the matching runs where none has.
 
     :raises FilterError: if the filter or the order does not parse.
     """
@@ -317,8 +317,7 @@ def search_run_heads(
         return Page([], None)
     names = filters.KeyIds(experiments, tree, keys)
     found = _in_lifecycle(Run.objects.all(), lifecycle)
-    few = filters.list_few(found, tree, names, keys)
-    order = filters.run_order(keys, names, tree=tree, few=few)
+    order = filters.run_order(keys, names, tree=tree, narrowed=filters.narrow(found, tree, names, keys))
     found = found.filter(filters.run_condition(tree, names)) if tree else found
     page = order.values(found, fields=HEAD_FIELDS, token=page_token, limit=max_results)
     return Page([RunHead(*row) for row in page.rows], page.next_token)
@@ -341,7 +340,7 @@ def count_runs(
     found = _in_lifecycle(Run.objects.all(), lifecycle)
     if tree:
         names = filters.KeyIds(experiments, tree, ())
-        few = filters.list_few(found, tree, names, ())
+        few = filters.narrow(found, tree, names, ()).few
         found = found.filter(filters.run_condition(tree, names))
         found = found if few is None else found.filter(pk__in=few)
     return found.filter(experiment__in=experiments).count()

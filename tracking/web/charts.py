@@ -313,6 +313,7 @@ def _texts() -> dict[str, str]:
         "days": gettext("d"),
         "points": gettext("{shown} of {total} points"),
         "grouped": gettext("{shown} groups of {total} runs"),
+        "together": gettext("{total} runs as one line"),
         "clipped": gettext("middle 98 %"),
         "clippedWhy": gettext("The axis shows the middle 98 % of the values; no point is left out."),
         "allRuns": gettext("All runs"),

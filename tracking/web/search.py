@@ -71,11 +71,20 @@ def search(request: HttpRequest) -> HttpResponse:
 def _pages(text: str, at: Workspace | None) -> Iterator[Hit]:
     pages = [
         (gettext("Home"), reverse("web:home"), "home"),
+        (gettext("Resource groups"), reverse("web:group_list"), "group"),
+        (gettext("Work"), reverse("web:work"), "chart"),
         (gettext("Account"), reverse("web:account"), "user"),
+        (gettext("Tokens"), reverse("web:token_list"), "key"),
     ]
     if at is not None:
-        pages.insert(0, (gettext("Experiments"), reverse("web:experiment_list", args=[at.name]), "flask"))
-        pages.insert(1, (gettext("Log a run"), reverse("web:workspace_detail", args=[at.name]), "key"))
+        of_workspace = [
+            (gettext("Experiments"), "web:experiment_list", "flask"),
+            (gettext("Log a run"), "web:workspace_detail", "key"),
+            (gettext("Access"), "web:workspace_access", "user"),
+            (gettext("Settings"), "web:workspace_settings", "columns"),
+            (gettext("Trash"), "web:trash", "trash"),
+        ]
+        pages[:0] = [(label, reverse(page, args=[at.name]), icon) for label, page, icon in of_workspace]
     for label, url, icon in pages:
         if text.lower() in label.lower():
             yield Hit(label, "", url, icon)

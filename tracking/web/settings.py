@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from tracking.web.account import ROLE_WORDS
 from tracking.web.administration import (
     RULES,
+    Action,
     Asked,
     DetailsForm,
     asked,
@@ -148,7 +149,13 @@ def _change(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         )
         return gettext("The workspace is in resource group %(name)s now.") % {"name": target}
 
-    is_done = carry_out(request, change, {**RULES, "update_workspace": _update, "set_quota": _set_quota, "move": move})
+    own: dict[str, Action] = {
+        "update_workspace": _update,
+        "release_name": _release_name,
+        "set_quota": _set_quota,
+        "move": move,
+    }
+    is_done = carry_out(request, change, {**RULES, **own})
     return redirect("web:workspace_settings", change.fields["name"] if _renames(action, is_done) else workspace.name)
 
 
@@ -162,6 +169,13 @@ def _update(change: Asked) -> str:
     assert change.workspace is not None  # noqa: S101  (for the type checker: the view has one)
     services.update_workspace(workspace=change.workspace, change=wanted, by=change.by, now=change.now)
     return gettext("The workspace was changed.")
+
+
+def _release_name(change: Asked) -> str:
+    name = change.fields.get("former_name", "")
+    assert change.workspace is not None  # noqa: S101  (for the type checker: the view has one)
+    services.release_name(workspace=change.workspace, name=name, by=change.by, now=change.now)
+    return gettext("The address %(name)s leads nowhere any more.") % {"name": name}
 
 
 def _set_quota(change: Asked) -> str:

@@ -38,7 +38,7 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         return redirect(_next(request))
     form = AuthenticationForm(request, data=request.POST if request.method == "POST" else None)
-    context = {"form": form, "next": _next(request)}
+    context = {"form": form, "next": _next(request), "provider": settings.ENV.oidc_name if settings.OIDC_ID else ""}
     if request.method != "POST":
         return render(request, "sign_in/sign_in.html", context)
     username = request.POST.get("username", "")[:150]
@@ -99,7 +99,11 @@ def refuse_try(
 
 def _next(request: HttpRequest) -> str:
     """Return where to go after signing in: a path on this server and nothing else."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return safe_next(request.POST.get("next") or request.GET.get("next") or "")
+
+
+def safe_next(wanted: str) -> str:
+    """Return ``wanted`` if it is a path on this server, else where one arrives."""
     if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
         return wanted
     return reverse(settings.LOGIN_REDIRECT_URL)

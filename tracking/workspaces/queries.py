@@ -9,7 +9,7 @@ from tracking.core.errors import NotFoundError
 from tracking.core.memory import Memory
 from tracking.identity.models import User
 from tracking.identity.queries import Credential
-from tracking.workspaces.models import Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
+from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 from tracking.workspaces.quotas import Quota, quota_of
 from tracking.workspaces.roles import PERMISSION_BY_ROLE
 from tracking.workspaces.types import (
@@ -39,7 +39,7 @@ def list_workspace_rows(
 ) -> list[WorkspaceRow]:
     """Return the workspaces the asker may read, of one group or of all, whose names come after ``after``, by name.
 
-    Three queries.
+    Four queries.
     """
     roles = _roles_of(credential)
     found = _readable(credential, roles).select_related("usage").filter(name__gt=after)
@@ -49,7 +49,7 @@ def list_workspace_rows(
 
 
 def get_workspace_row(*, credential: Credential, workspace: Workspace) -> WorkspaceRow:
-    """Return one workspace, which the caller has authorised. Three queries.
+    """Return one workspace, which the caller has authorised. Four queries.
 
     :raises NotFoundError: if it, or the asker's role in it, has gone meanwhile.
     """
@@ -220,6 +220,7 @@ def _highest_role(roles: Roles, *, group_id: int, workspace_id: int | None = Non
 
 
 def _workspace_rows(found: Sequence[Workspace], roles: Roles) -> list[WorkspaceRow]:
+    former = list(FormerName.objects.filter(workspace__in=found).order_by("name").values_list("workspace_id", "name"))
     locks = _in_order(
         Lock.objects.filter(Q(workspace__in=found) | Q(group__in={workspace.group_id for workspace in found}))
     )
@@ -236,6 +237,7 @@ def _workspace_rows(found: Sequence[Workspace], roles: Roles) -> list[WorkspaceR
             quota_bytes=one.quota_bytes,
             quota_runs=one.quota_runs,
             artifact_bytes=one.usage.artifact_bytes if hasattr(one, "usage") else 0,
+            former_names=tuple(name for pk, name in former if pk == one.pk),
             my_role=_highest_role(roles, group_id=one.group_id, workspace_id=one.pk),
         )
         for one in found

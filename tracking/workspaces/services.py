@@ -142,6 +142,19 @@ def update_workspace(
 
 
 @transaction.atomic
+def release_name(*, workspace: Workspace, name: str, by: User, now: datetime) -> None:
+    """Let a workspace no longer answer under a former name, which others may take then.
+
+    :raises NotFoundError: if it never had the name, or it was released.
+    """
+    hold_workspace(workspace)
+    if not FormerName.objects.filter(workspace=workspace, name=name).delete()[0]:
+        raise NotFoundError(f"Workspace {workspace.name!r} has no former name {name[:80]!r}.")
+    transaction.on_commit(access.forget)
+    record(by=by, verb="workspace.release_name", target=f"{workspace.name}: {name}", at=now)
+
+
+@transaction.atomic
 def delete_empty_workspace(*, workspace: Workspace, by: User, now: datetime) -> None:
     """Remove a workspace in which nothing is, for good; its name and its former names are free again.
 

@@ -155,7 +155,10 @@ class AccessExplained:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRow:
-    """A workspace as its readers see it; ``locks`` with those of its group. A quota of None: none of its own."""
+    """A workspace as its readers see it; ``locks`` with those of its group. A quota of None: none of its own.
+
+    ``former_names``: those under which it still answers.
+    """
 
     pk: int
     name: str
@@ -168,4 +171,5 @@ class WorkspaceRow:
     quota_bytes: int | None
     quota_runs: int | None
     artifact_bytes: int
+    former_names: tuple[str, ...]
     my_role: Role

@@ -63,6 +63,12 @@ BROKEN = [
 ]
 
 
+@pytest.fixture
+def ann(people: People) -> Caller:
+    """Return Ann with a token that may manage, too."""
+    return Caller(people.ann.personal_token())
+
+
 @pytest.mark.parametrize("route", WITH_BODY, ids=name_of)
 class TestBody:
     def test_must_be_a_json_object(self, ann: Caller, route: Route) -> None:

@@ -13,13 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.people import People
 from tests.tracking.api.caller import Caller
 from tracking.api.mlflow import documents
+from tracking.core.clock import utc_now
+from tracking.identity.models import User
 from tracking.metrics.removal import purge_points
 from tracking.registry.models import LoggedModel
 from tracking.registry.removal import purge_models
+from tracking.runs.bulk import tag_runs
 from tracking.runs.documents import documents_by_run, keep_documents, list_to_make
 from tracking.runs.models import Run, RunDocument
 from tracking.runs.removal import purge_runs
-from tracking.runs.types import RunDocumentMade
+from tracking.runs.types import Pair, RunDocumentMade
 
 
 def ended_run(ann: Caller) -> str:
@@ -68,6 +71,14 @@ def purge_its_points(ann: Caller, uid: str) -> None:
     purge_points(run_ids=[Run.objects.get(uid=uid).pk], limit=100)
 
 
+def tag_in_bulk(ann: Caller, uid: str) -> None:
+    run = Run.objects.get(uid=uid)
+    tag = Pair("stage", "final")
+    tag_runs(
+        experiment=run.experiment, runs=Run.objects.all(), tag=tag, by=User.objects.get(username="ann"), now=utc_now()
+    )
+
+
 CHANGES: dict[str, Callable[[Caller, str], object]] = {
     "log-metric": lambda ann, uid: ann.post(
         "runs/log-metric", {"run_id": uid, "key": "loss", "value": 1, "timestamp": 2, "step": 9}
@@ -90,6 +101,7 @@ CHANGES: dict[str, Callable[[Caller, str], object]] = {
         "runs/log-model",
         {"run_id": uid, "model_json": f'{{"run_id": "{uid}", "artifact_path": "m", "utc_time_created": "1"}}'},
     ),
+    "tag in bulk": tag_in_bulk,
     "purge points": purge_its_points,
 }
 

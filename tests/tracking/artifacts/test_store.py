@@ -437,6 +437,46 @@ class TestUsage:
         assert store.usage(ROOT) == (2, 3)
 
 
+class TestWalk:
+    def test_yields_every_file_below(self, store: ArtifactStore) -> None:
+        for name in ("run/a", "run/sub/deep/b", "run2/a"):
+            put(store, name, b"123")
+
+        assert sorted((file.path, file.size_bytes) for file in store.walk(at("run"))) == [("a", 3), ("sub/deep/b", 3)]
+        assert len(list(store.walk(ROOT))) == 3
+        assert list(store.walk(at("missing"))) == []
+
+
+class TestClear:
+    def test_removes_a_number_of_files_at_a_time(self, store: ArtifactStore) -> None:
+        for number in range(5):
+            put(store, f"run/sub/{number}", b"123")
+        put(store, "other/a")
+
+        taken = [store.clear([at("run")], limit=2) for _ in range(3)]
+
+        assert [(one.files, one.size_bytes) for one in taken] == [(2, 6), (2, 6), (1, 3)]
+        assert [one.is_empty for one in taken] == [False, False, True]
+        assert names_in(store) == ["other"]
+
+    def test_takes_one_path_after_the_other(self, store: ArtifactStore) -> None:
+        for name in ("run/a", "run/b", "file", "other"):
+            put(store, name, b"123")
+
+        cleared = store.clear([at("run"), at("missing"), at("file")], limit=9)
+
+        assert (cleared.files, cleared.size_bytes, cleared.is_empty) == (3, 9, True)
+        assert names_in(store) == ["other"]
+
+    def test_never_removes_the_root(self, store: ArtifactStore) -> None:
+        put(store, "a")
+
+        with pytest.raises(InvalidParameterError, match="root"):
+            store.clear([ROOT], limit=9)
+
+        assert names_in(store) == ["a"]
+
+
 class TestReservedFolder:
     @pytest.mark.parametrize("path", [".partial", ".partial/x", ".PARTIAL/x"])
     @pytest.mark.parametrize(

@@ -61,6 +61,16 @@ class TestWorkspaceSettings:
         assert owner.get(PAGE)["Location"] == "/w/vision/settings"
         assert Workspace.objects.get().tags == {"a": "b"}
 
+    def test_releases_a_former_name(self, owner: Client) -> None:
+        send(owner, PAGE, action="update_workspace", name="vision")
+        shown = owner.get("/w/vision/settings").content.decode()
+
+        _, page = send(owner, "/w/vision/settings", action="release_name", former_name="default")
+
+        assert 'name="former_name" value="default"' in shown
+        assert "The address default leads nowhere any more." in page
+        assert owner.get(PAGE).status_code == 404
+
     def test_leaves_quotas_and_moves_to_owners_of_the_group(self, owner: Client) -> None:
         assert "set_quota" not in owner.get(PAGE).content.decode()
         assert owner.post(PAGE, {"action": "set_quota", "quota_runs": "5"}).status_code == 404

@@ -1,4 +1,4 @@
-"""The documents of runs: read where they are kept, made where not, and made beforehand by a worker (docs/adr/0004)."""
+"""The documents of runs: read where they are kept, made where not, and made beforehand by a worker (docs/adr/0005)."""
 
 from collections.abc import Sequence
 

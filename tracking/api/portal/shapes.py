@@ -63,6 +63,7 @@ class Workspace(msgspec.Struct):
     """A workspace, with its own and its group's locks, and the highest role of the asker."""
 
     name: str
+    former_names: tuple[str, ...]
     group: str
     description: str
     tags: Mapping[str, str]
@@ -160,6 +161,7 @@ def workspace(row: WorkspaceRow, *, runs: int, experiments: int) -> Workspace:
     """Return a workspace that holds so many runs and experiments."""
     return Workspace(
         name=row.name,
+        former_names=row.former_names,
         group=row.group,
         description=row.description,
         tags=row.tags,

@@ -48,6 +48,7 @@ ROUTES = (
     Route("POST", "workspaces", workspaces.create, PERSON, status=201),
     Route("GET", W, workspaces.show, READ_WORKSPACE),
     Route("PATCH", W, workspaces.update, MANAGE_WORKSPACE),
+    Route("DELETE", f"{W}/former-names/<str:name>", workspaces.release_name, MANAGE_WORKSPACE, status=204),
     Route("GET", f"{G}/locks", locks.list, READ_GROUP),
     Route("POST", f"{G}/locks", locks.create, RULE_GROUP, status=201),
     Route("DELETE", f"{G}/locks/<str:name>", locks.delete, RULE_GROUP, status=204),

@@ -96,6 +96,12 @@ def update(call: Call, body: UpdateWorkspace, workspace: "Workspace") -> shapes.
     return _shown([queries.get_workspace_row(credential=call.credential, workspace=workspace)])[0]
 
 
+@endpoint(Nothing)
+def release_name(call: Call, body: Nothing, workspace: "Workspace", name: str) -> None:
+    """Let a workspace no longer answer under a former name."""
+    services.release_name(workspace=workspace, name=name, by=call.user, now=call.now)
+
+
 def _shown(rows: Sequence[WorkspaceRow]) -> Sequence[shapes.Workspace]:
     pks = [row.pk for row in rows]
     runs, experiments = count_runs_by_workspace(workspaces=pks), count_experiments_by_workspace(workspaces=pks)

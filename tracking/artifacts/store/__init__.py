@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -97,8 +97,8 @@ class ArtifactStore(Protocol):
     def walk(self, path: ArtifactPath) -> Iterator[StoredFile]:
         """Yield every file at or below a path, in no order, as they are found; unfinished uploads are left out."""
 
-    def clear(self, path: ArtifactPath, *, limit: int) -> Cleared:
-        """Remove at most ``limit`` files at or below a path, and with the last of them the directories.
+    def clear(self, paths: Sequence[ArtifactPath], *, limit: int) -> Cleared:
+        """Remove at most ``limit`` files at or below these paths, one after the other, and the directories with them.
 
         A tree of any size is removed by calls that each take a bounded time. What is put meanwhile may stay.
 

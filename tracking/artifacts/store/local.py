@@ -5,7 +5,7 @@ import heapq
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,20 +145,19 @@ class LocalStore:
             with _closing(fd):
                 yield from _walk(fd, skip=PARTIAL_DIR if path.is_root else None)
 
-    def clear(self, path: ArtifactPath, *, limit: int) -> Cleared:
-        require_file_path(path)
-        with _disk_trouble(path):
-            try:
-                parent_fd = self._open_dir(path.parts[:-1])
-            except (FileNotFoundError, _BlockedError):
-                return Cleared(0, 0, is_empty=True)
-            with _closing(parent_fd):
-                sizes: list[int] = []
-                is_empty = _clear(path.name, parent_fd, sizes, limit)
-                os.fsync(parent_fd)
-            if is_empty:
-                self._prune(path.parent)
-            return Cleared(len(sizes), sum(sizes), is_empty)
+    def clear(self, paths: Sequence[ArtifactPath], *, limit: int) -> Cleared:
+        sizes: list[int] = []
+        is_empty = True
+        for path in paths:
+            require_file_path(path)
+            with _disk_trouble(path):
+                is_empty = self._clear(path, sizes, limit)
+            if not is_empty:
+                break
+        for parent in {path.parts[:-1] for path in paths}:  # once for all that lay in it: syncing is what takes long
+            with suppress(FileNotFoundError, _BlockedError), _closing(self._open_dir(parent)) as fd:
+                os.fsync(fd)
+        return Cleared(len(sizes), sum(sizes), is_empty)
 
     def sweep_partials(self, older_than: timedelta, now: datetime) -> int:
         oldest = (now - older_than).timestamp()
@@ -247,6 +246,17 @@ class LocalStore:
             except _BlockedError as error:
                 raise below_a_file(path, error.where) from error
         raise UnavailableError(f"The directory of artifact '{path}' is being deleted")
+
+    def _clear(self, path: ArtifactPath, sizes: list[int], limit: int) -> bool:
+        try:
+            parent_fd = self._open_dir(path.parts[:-1])
+        except (FileNotFoundError, _BlockedError):
+            return True
+        with _closing(parent_fd):
+            is_empty = _clear(path.name, parent_fd, sizes, limit)
+        if is_empty:
+            self._prune(path.parent)
+        return is_empty
 
     def _prune(self, path: ArtifactPath) -> None:
         """Remove a directory and those above it as far as they are empty."""

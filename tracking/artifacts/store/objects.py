@@ -1,7 +1,7 @@
 """Artifacts in a bucket of an object store."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -130,18 +130,28 @@ class ObjectStore:
                 for meta in metas:
                     yield StoredFile(_name_in(path, meta["path"]), meta["size"], meta["last_modified"])
 
-    def clear(self, path: ArtifactPath, *, limit: int) -> Cleared:
-        require_file_path(path)
-        with _service_trouble(path):
-            found = [(str(path), head.size_bytes)] if (head := self._find(path)) else []
-            for metas in obstore.list(self._bucket, prefix=str(path), chunk_size=min(limit + 1, 1000)):
-                found += [(meta["path"], meta["size"]) for meta in metas]
-                if len(found) > limit:
-                    break
-            some = found[:limit]
-            if some:
-                self._delete_keys([key for key, _ in some])
-            return Cleared(len(some), sum(size for _, size in some), is_empty=len(found) <= limit)
+    def clear(self, paths: Sequence[ArtifactPath], *, limit: int) -> Cleared:
+        files = size_bytes = 0
+        for path in paths:
+            require_file_path(path)
+            with _service_trouble(path):
+                cleared = self._clear(path, limit - files)
+            files += cleared.files
+            size_bytes += cleared.size_bytes
+            if not cleared.is_empty:
+                return Cleared(files, size_bytes, is_empty=False)
+        return Cleared(files, size_bytes, is_empty=True)
+
+    def _clear(self, path: ArtifactPath, limit: int) -> Cleared:
+        found = [(str(path), head.size_bytes)] if (head := self._find(path)) else []
+        for metas in obstore.list(self._bucket, prefix=str(path), chunk_size=min(limit + 1, 1000)):
+            found += [(meta["path"], meta["size"]) for meta in metas]
+            if len(found) > limit:
+                break
+        some = found[:limit]
+        if some:
+            self._delete_keys([key for key, _ in some])
+        return Cleared(len(some), sum(size for _, size in some), is_empty=len(found) <= limit)
 
     def sweep_partials(self, older_than: timedelta, now: datetime) -> int:
         """Nothing to do: the parts of an unfinished upload are no objects (see the class)."""

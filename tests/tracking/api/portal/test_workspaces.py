@@ -83,6 +83,15 @@ class TestRename:
         assert "former name of workspace 'vision'" in refused[2]
         assert owner.done("PATCH", "workspaces/vision", {"name": "default"})["name"] == "default"
 
+    def test_releases_a_former_name_for_others(self, people: People, owner: Asker) -> None:
+        renamed = owner.done("PATCH", "workspaces/default", {"name": "vision"})
+
+        assert renamed["former_names"] == ["default"]
+        assert owner.ask("DELETE", "workspaces/vision/former-names/default") == (204, None)
+        assert owner.refused("DELETE", "workspaces/vision/former-names/default")[0] == 404
+        assert owner.ask("GET", "workspaces/default")[0] == 404
+        assert owner.ask("POST", "workspaces", {"name": "default", "group": "lab"})[0] == 201
+
     def test_refuses_a_taken_name(self, owner: Asker) -> None:
         owner.done("POST", "workspaces", {"name": "vision", "group": "lab"})
 
@@ -185,5 +194,5 @@ class TestList:
             owner.done("POST", "workspaces", {"name": f"vision-{number}", "group": "lab"})
         owner.done("GET", "workspaces")
 
-        with django_assert_max_num_queries(5):
+        with django_assert_max_num_queries(6):
             assert len(owner.done("GET", "workspaces")["workspaces"]) == 11

@@ -1,0 +1,117 @@
+"""A resource group of many runs, written straight into tables and store: ``python -m`` in a portal's environment.
+
+Prints an access token of the owner, as JSON.
+"""
+
+import argparse
+import json
+import os
+import uuid
+from pathlib import Path
+
+import django
+import numpy as np
+
+
+def main() -> None:
+    """Make the group, unless it is 0 workspaces large."""
+    parser = argparse.ArgumentParser()
+    for name in ("workspaces", "experiments", "runs", "points", "files"):
+        parser.add_argument(f"--{name}", type=int, default=0)
+    parser.add_argument("--group", default="doomed")
+    wanted = parser.parse_args()
+    django.setup()
+    from tracking.core.clock import utc_now
+    from tracking.identity.models import User
+    from tracking.identity.services import issue_access_token
+
+    owner = User.objects.get(username="owner")
+    if wanted.workspaces:
+        _make_group(wanted)
+    print(json.dumps({"token": issue_access_token(user=owner, name="test", now=utc_now()).text}))
+
+
+def _make_group(wanted: argparse.Namespace) -> None:
+    from tracking.core.clock import utc_now
+    from tracking.runs.services import create_experiment
+    from tracking.workspaces.services import create_group, create_workspace
+
+    now = utc_now()
+    group = create_group(name=wanted.group, by=None, now=now)
+    workspaces = [
+        create_workspace(name=f"{wanted.group}-{number}", group=group, by=None, now=now)
+        for number in range(wanted.workspaces)
+    ]
+    for number in range(wanted.experiments):
+        workspace = workspaces[number % len(workspaces)]
+        experiment = create_experiment(workspace=workspace, name=f"experiment {number}", by=None, now=now)
+        _make_runs(experiment, wanted)
+
+
+def _make_runs(experiment: object, wanted: argparse.Namespace) -> None:
+    """Make an experiment's share of the runs, each with its share of the points and the files."""
+    from django.conf import settings
+
+    from tracking.artifacts.queries import run_folder, workspace_folder
+    from tracking.core.clock import utc_now
+    from tracking.metrics import codec
+    from tracking.metrics.codec import Points
+    from tracking.metrics.models import MetricSegment, MetricSeries
+    from tracking.runs.models import Param, Run
+    from tracking.runs.services import intern_keys
+    from tracking.runs.types import KeyKind, RunStatus
+
+    pk = experiment.pk  # type: ignore[attr-defined]
+    workspace = experiment.workspace  # type: ignore[attr-defined]
+    count = wanted.runs // wanted.experiments
+    each = wanted.points // wanted.runs
+    keys = [intern_keys(experiment_id=pk, kind=kind, names=["x"])["x"] for kind in (KeyKind.METRIC, KeyKind.PARAM)]
+    steps = np.arange(each, dtype=np.int64)
+    payload = codec.encode_segment([keys[0]] * each, Points(steps, steps, np.random.default_rng(1).random(each)))
+    now = utc_now()
+    runs = Run.objects.bulk_create(
+        (
+            Run(
+                uid=uuid.uuid4().hex,
+                workspace=workspace,
+                experiment_id=pk,
+                name="r",
+                status=RunStatus.FINISHED,
+                started_at=now,
+                ended_at=now,
+            )
+            for _ in range(count)
+        ),
+        batch_size=1000,
+    )
+    Param.objects.bulk_create((Param(run=run, key_id=keys[1], value="1") for run in runs), batch_size=1000)
+    if each:
+        MetricSegment.objects.bulk_create((MetricSegment(run=run, payload=payload) for run in runs), batch_size=200)
+        MetricSeries.objects.bulk_create(
+            (
+                MetricSeries(
+                    run=run,
+                    key_id=keys[0],
+                    latest_step=each - 1,
+                    latest_timestamp_ms=each - 1,
+                    latest_value=0.5,
+                    min_value=0.0,
+                    max_value=1.0,
+                    first_step=0,
+                    last_step=each - 1,
+                    received=each,
+                )
+                for run in runs
+            ),
+            batch_size=500,
+        )
+    per_run = wanted.files // wanted.runs
+    for run in runs if per_run else ():
+        folder = Path(settings.ARTIFACT_ROOT) / str(workspace_folder(workspace)) / str(run_folder(run))
+        folder.mkdir(parents=True, mode=0o700)
+        for number in range(per_run):
+            (folder / f"{number}.bin").write_bytes(os.urandom(100))
+
+
+if __name__ == "__main__":
+    main()
