@@ -1,6 +1,6 @@
 """``schema``: the OpenAPI document of the REST API v1, made from the route table and the structures themselves.
 
-docs/adr/0005-openapi-from-structs.md says why no library makes it.
+docs/adr/0004-openapi-from-structs.md says why no library makes it.
 """
 
 import inspect

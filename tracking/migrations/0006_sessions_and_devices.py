@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0010_groups'),
+        ('tracking', '0005_groups'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0003_search'),
+        ('tracking', '0007_search'),
     ]
 
     operations = [

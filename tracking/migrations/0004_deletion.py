@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0020_tokens_and_audit'),
+        ('tracking', '0003_tokens_and_audit'),
     ]
 
     operations = [

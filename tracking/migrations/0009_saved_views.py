@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0004_keys_cover_runs'),
+        ('tracking', '0008_keys_cover_runs'),
     ]
 
     operations = [

@@ -13,7 +13,7 @@ ENDED = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0021_sessions_and_devices'),
+        ('tracking', '0006_sessions_and_devices'),
     ]
 
     operations = [

@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0020_tokens_and_audit'),
-        ('tracking', '0030_deletion'),
+        ('tracking', '0003_tokens_and_audit'),
+        ('tracking', '0004_deletion'),
     ]
 
     operations = [
