@@ -7,7 +7,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0003_tokens_and_audit'),
         ('tracking', '0004_deletion'),
     ]
 

@@ -17,7 +17,7 @@ from tracking.registry.services import create_model, delete_model
 from tracking.runs import services
 from tracking.runs.models import Experiment, Run
 
-tokens_and_audit = importlib.import_module("tracking.migrations.0020_tokens_and_audit")
+tokens_and_audit = importlib.import_module("tracking.migrations.0003_tokens_and_audit")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
