@@ -13,6 +13,7 @@ from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import run_folder
 from tracking.artifacts.services import put_file
 from tracking.core.clock import utc_now
+from tracking.core.memory import Memory
 from tracking.metrics.services import log_batch
 from tracking.metrics.types import Metric
 from tracking.registry.services import create_model, log_inputs
@@ -206,7 +207,8 @@ class TestOverview:
     ) -> None:
         log_batch(run=run, metrics=[Metric("m", 1.0, 1, 0)], params=[Pair("p", "1")], tags=[Pair("t", "1")])
         start(people, "child", Pair(PARENT_RUN_TAG, run.uid))
-        with django_assert_max_num_queries(26) as before:
+        Memory.forget_all()  # what a second may change would otherwise be asked again on a busy machine
+        with django_assert_max_num_queries(30) as before:
             page_of(bob, run)
         for i in range(10):
             start(people, f"child-{i}", Pair(PARENT_RUN_TAG, run.uid))
@@ -214,6 +216,7 @@ class TestOverview:
                 run=run, metrics=[Metric(f"m{i}", 1.0, 1, 0)], params=[Pair(f"p{i}", "1")], tags=[Pair(f"t{i}", "1")]
             )
 
+        Memory.forget_all()
         with django_assert_max_num_queries(len(before)):
             page = page_of(bob, run)
 
