@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-TESTS := -n 3 --dist loadfile
+TESTS := -n 4 --dist loadfile  # much of it waits for servers: two processes a core
 
 .PHONY: run test check proof bench screenshots translations clean
 
