@@ -57,8 +57,10 @@ def credential_by_token(*, text: str, now: datetime) -> Credential:
             f"Workspace {token.workspace.name!r} is being deleted (deletion {token.workspace.deletion_uid}); "
             "it takes no changes any more, and its tokens were revoked."
         )
-    if token is None or token.revoked_at is not None or not token.user.is_active:
+    if token is None:
         raise UnknownCredentialError("The token is unknown or was revoked.")
+    if token.revoked_at is not None or not token.user.is_active:  # ours once, so nobody guesses: not counted as a try
+        raise UnauthenticatedError("The token is unknown or was revoked.")
     if token.expires_at <= now:
         what = "tracking URI" if token.kind == TokenKind.TRACKING else f"access token {token.name!r}"
         how = FRESH_ONE if token.kind == TokenKind.TRACKING else "Make another on the page Tokens, or `mlportal login`."
