@@ -30,6 +30,25 @@ def credential_of(request: HttpRequest) -> Credential:
     return Credential(user=request.user, workspace_id=None)
 
 
+def _with_error_pages(
+    page: Callable[Concatenate[HttpRequest, Rest], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]:
+    """Let a page answer what a room raises: 404, 403, or 409 for what is being deleted."""
+
+    @wraps(page)
+    def answering(request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+        try:
+            return page(request, *args, **kwargs)
+        except NotFoundError as error:
+            raise Http404(str(error)) from None
+        except PermissionDeniedError as error:
+            raise PermissionDenied(str(error)) from None
+        except ConflictError as error:
+            return conflict(request, error)
+
+    return answering
+
+
 def server_page(
     *, need: Permission
 ) -> Callable[[Callable[Concatenate[HttpRequest, Rest], HttpResponseBase]], Callable[..., HttpResponseBase]]:
@@ -40,14 +59,10 @@ def server_page(
     ) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         @login_required
-        def page(request: HttpRequest, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
-            try:
-                access.require_server(credential=credential_of(request), need=need)
-                return view(request, *args, **kwargs)
-            except NotFoundError as error:
-                raise Http404(str(error)) from None
-            except PermissionDeniedError as error:
-                raise PermissionDenied(str(error)) from None
+        @_with_error_pages
+        def page(request: HttpRequest, /, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+            access.require_server(credential=credential_of(request), need=need)
+            return view(request, *args, **kwargs)
 
         return page
 
@@ -67,18 +82,12 @@ def workspace_page(
     def decorate(view: WorkspaceView[Rest]) -> Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]:
         @wraps(view)
         @login_required
-        def page(request: HttpRequest, workspace: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
-            try:
-                found = access.require(credential=credential_of(request), workspace=workspace, need=need)
-                if found.name != workspace and request.method in ("GET", "HEAD"):
-                    return redirect(_with_name(request, workspace, found.name))
-                return view(request, found, *args, **kwargs)
-            except NotFoundError as error:
-                raise Http404(str(error)) from None
-            except PermissionDeniedError as error:
-                raise PermissionDenied(str(error)) from None
-            except ConflictError as error:
-                return conflict(request, error)
+        @_with_error_pages
+        def page(request: HttpRequest, /, workspace: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+            found = access.require(credential=credential_of(request), workspace=workspace, need=need)
+            if found.name != workspace and request.method in ("GET", "HEAD"):
+                return redirect(_with_name(request, workspace, found.name))
+            return view(request, found, *args, **kwargs)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
@@ -94,16 +103,10 @@ def group_page(
     def decorate(view: GroupView[Rest]) -> Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase]:
         @wraps(view)
         @login_required
-        def page(request: HttpRequest, group: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
-            try:
-                found = access.require_group(credential=credential_of(request), group=group, need=need)
-                return view(request, found, *args, **kwargs)
-            except NotFoundError as error:
-                raise Http404(str(error)) from None
-            except PermissionDeniedError as error:
-                raise PermissionDenied(str(error)) from None
-            except ConflictError as error:
-                return conflict(request, error)
+        @_with_error_pages
+        def page(request: HttpRequest, /, group: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponseBase:
+            found = access.require_group(credential=credential_of(request), group=group, need=need)
+            return view(request, found, *args, **kwargs)
 
         page.need = need  # type: ignore[attr-defined]  # read by the route table's test
         return cast(Callable[Concatenate[HttpRequest, str, Rest], HttpResponseBase], page)
