@@ -12,7 +12,9 @@ from typing import Any
 import structlog
 from celery import Celery, bootsteps
 from celery.platforms import SecurityWarning
+from celery.signals import worker_init
 from django.conf import settings
+from django.db.backends.signals import connection_created
 
 # Celery warns root because of pickled messages; ours are JSON (accept_content below).
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -84,6 +86,19 @@ app.conf.update(
 app.autodiscover_tasks(
     ["tracking.identity", "tracking.artifacts", "tracking.metrics", "tracking.cleanup", "tracking.api"]
 )
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def spare_memory(**_: object) -> None:
+    """Let a worker hold little of an SQLite database in memory: what it removes, it reads once."""
+    connection_created.connect(_hold_few_pages, dispatch_uid="a worker holds few pages")
+
+
+def _hold_few_pages(connection: Any, **_: object) -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA mmap_size=0")
+            cursor.execute("PRAGMA cache_size=-8192")
 
 
 class TimetableWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

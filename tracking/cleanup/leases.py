@@ -63,12 +63,12 @@ class Lease:
             self._update(**{**written, **step.columns})
         self.done, self.deletion.failures = done, 0
 
-    def renew(self) -> None:
-        """Say that the work goes on.
+    def renew(self, **columns: object) -> None:
+        """Say that the work goes on, and how far it is perhaps.
 
         :raises LostLeaseError: if the lease does not hold any more.
         """
-        self._update()
+        self._update(**columns)
 
     def end(self, **columns: object) -> None:
         """Give the deletion up, with a state or a report perhaps."""

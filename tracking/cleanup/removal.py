@@ -50,18 +50,21 @@ class Removal:
         self._rows = Pace(least=64, most=2_000)
 
     def measure(self) -> None:
-        """Count all that is to go, once: nothing is added any more, so that this is also what will have gone."""
+        """Count all that is to go, once: nothing is added any more, so that this is also what will have gone.
+
+        What was counted so far is shown meanwhile.
+        """
         if self._cursor.get("is_measured"):
             return
-        total, metric_bytes = count_scope(self._scope)
-        self._lease.renew()
+        total, total["metric_bytes"] = count_scope(self._scope)
+        self._lease.renew(total=total)
         renewed_at = time.monotonic()
         for size in file_sizes(self._scope):
-            total += Counter(artifacts=1, artifact_bytes=size)
+            total["artifacts"] += 1
+            total["artifact_bytes"] += size
             if time.monotonic() - renewed_at > RENEW_EVERY_S:
-                self._lease.renew()
+                self._lease.renew(total=total)
                 renewed_at = time.monotonic()
-        total["metric_bytes"] = metric_bytes
         with self._lease.step() as step:
             self._keep(step, is_measured=True)
             step.columns["total"] = total
