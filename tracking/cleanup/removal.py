@@ -15,7 +15,7 @@ from tracking.artifacts.services import clear_files, count_cleared
 from tracking.artifacts.types import Cleared
 from tracking.cleanup.leases import Lease, Step
 from tracking.cleanup.models import Deletion
-from tracking.cleanup.pace import Pace, rest
+from tracking.cleanup.pace import Pace
 from tracking.cleanup.queries import count_scope, file_sizes
 from tracking.cleanup.scopes import Scope, stored
 from tracking.cleanup.types import PARTIAL_KINDS, Kind
@@ -46,8 +46,8 @@ class Removal:
         self._lease = lease
         self._scope = scope
         self._cursor: dict[str, object] = dict(lease.deletion.cursor)
-        self._runs = Pace(least=8, most=200)
-        self._rows = Pace(least=64, most=2_000)
+        self._runs = Pace(least=4, most=200)
+        self._rows = Pace(least=32, most=2_000)
 
     def measure(self) -> None:
         """Count all that is to go, once: nothing is added any more, so that this is also what will have gone.
@@ -129,7 +129,6 @@ class Removal:
         models = models_of_runs(run_ids=pks, limit=MODELS_AT_ONCE)
         homes = [run_home(experiment_id=experiment_id, uid=uid) for _, experiment_id, uid in rows]
         cleared = clear_files(workspace=workspace, paths=[*map(_model_home, models), *homes], limit=FILES_AT_ONCE)
-        began_at = time.monotonic()
         with self._lease.step() as step:
             _count_files(step, workspace, cleared)
             if cleared.is_empty and models:
@@ -137,7 +136,6 @@ class Removal:
             elif cleared.is_empty and self._purge_points(step, pks):
                 with self._runs.batch():
                     step.counts += runs.purge_runs(pks=pks)
-        rest(time.monotonic() - began_at)
         return True
 
     def _purge_points(self, step: Step, pks: Sequence[int]) -> bool:

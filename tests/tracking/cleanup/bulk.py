@@ -106,12 +106,11 @@ def _give_points(runs: Sequence[Any], key_id: int, count: int) -> None:
     first = runs[0]
     MetricSegment.objects.create(run=first, payload=payload)
     compact(run_id=first.pk)
-    for model in (MetricSegment, MetricBlock):
-        rows = list(model.objects.filter(run=first).values())
-        for row in rows:
-            del row["id"]
-        copies = (model(**{**row, "run_id": run.pk}) for run in runs[1:] for row in rows)
-        model.objects.bulk_create(copies, batch_size=200)
+    tables: list[Any] = [MetricSegment, MetricBlock]
+    for table in tables:
+        rows = list(table.objects.filter(run=first).values())
+        copies = (table(**{**row, "id": None, "run_id": run.pk}) for run in runs[1:] for row in rows)
+        table.objects.bulk_create(copies, batch_size=200)
     MetricSeries.objects.bulk_create(
         (
             MetricSeries(

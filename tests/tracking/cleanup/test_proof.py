@@ -120,10 +120,10 @@ class TestLargeGroup:
         accepted_s = time.monotonic() - began_at
         visiting = Watch(Visitor(office, deletion["uid"]).visit, every_s=0.2)
         visiting.start()
-        moves, rss, last, moved_at = [0.0], 0, (), time.monotonic()
+        moves, rss, last, moved_at = [0.0], 0, None, time.monotonic()
         while (now := office.deletion(deletion["uid"]))["state"] != "done":
             assert now["state"] != "failed", now
-            shown = (now["state"], now["done"], now["total"])
+            shown = {name: now[name] for name in ("state", "done", "total")}
             if shown != last:
                 moves.append(time.monotonic() - moved_at)
                 last, moved_at = shown, time.monotonic()
