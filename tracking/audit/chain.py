@@ -54,7 +54,8 @@ def newest_sealed() -> int:
 
 def check(*, head: str = "") -> ChainReport:
     """Look at every event and every link. ``head``: one that must be among the links. Two queries a thousand events."""
-    problems, sealed, last, is_head_met = [], 0, AuditSeal(hash=FIRST, number=0), not head
+    problems: list[str] = []
+    sealed, last, is_head_met = 0, AuditSeal(hash=FIRST, number=0), not head
     newest: AuditEvent | None = None
     for seal, event in _links():
         sealed += 1
