@@ -136,6 +136,7 @@ PAGES = {
     "search": "/search?q=resnet",
     "work": "/work",
     "orphans": "/orphans",
+    "REST API": "/docs",
     "trash": "/w/default/trash",
     "delete plan": "/w/default/delete?experiment={normal}",
     "delete plan, hostile": "/w/default/delete?experiment={hostile}",

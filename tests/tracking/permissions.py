@@ -78,6 +78,7 @@ PAGES: Table = {
     "deletions/<str:uid>": {"GET": PERSON, "POST": PERSON},  # who may see it, its target decides
     "work": {"GET": OWNER, "POST": OWNER},
     "orphans": {"GET": OWNER, "POST": OWNER},
+    "docs": {"GET": PERSON},
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},
