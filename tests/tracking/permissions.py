@@ -79,6 +79,7 @@ PAGES: Table = {
     "work": {"GET": OWNER, "POST": OWNER},
     "orphans": {"GET": OWNER, "POST": OWNER},
     "docs": {"GET": PERSON},
+    "account/link": {"POST": PERSON},  # where a provider is set up; else 404
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},

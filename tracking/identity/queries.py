@@ -181,3 +181,8 @@ def _token_row(token: AccessToken) -> TokenRow:
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,
     )
+
+
+def has_email(*, email: str) -> bool:
+    """Tell whether somebody has this e-mail address, however it is spelt. One query."""
+    return bool(email) and User.objects.filter(email__iexact=email).exists()
