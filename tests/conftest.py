@@ -17,6 +17,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from portal.env import SETTINGS
+from tests.support import prepared
 from tests.support.postgres import Cluster
 from tests.support.programs import CHROMIUM, IS_CI, MissingProgramError, need
 from tests.support.redis import RedisServer
@@ -63,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_main and config.getoption("--database") == "postgres":
         os.environ["DATABASE_URL"] = _cluster(config).url()  # the workers inherit it
     config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="mlportal-tests-"))
+    if is_main:
+        os.environ[prepared.FOLDER] = str(config.stash[FOLDER] / "prepared")
     os.environ["PORTAL_DATA_DIR"] = str(config.stash[FOLDER] / "data")
     os.environ["PORTAL_LOG_LEVEL"] = "WARNING"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
@@ -120,6 +123,19 @@ def forgetful() -> None:
     from tracking.core.memory import Memory
 
     Memory.forget_all()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Begin with a copy of the database that is migrated already; keep it where it is a file."""
+    from django.db import connection
+
+    test = connection.settings_dict["TEST"]
+    if connection.vendor == "sqlite":
+        prepared.copy_sqlite(Path(test["NAME"]))
+    else:
+        test["TEMPLATE"] = prepared.template()
+    return connection.vendor == "sqlite"
 
 
 @pytest.fixture(scope="session")
