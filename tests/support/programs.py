@@ -112,7 +112,7 @@ def _install_azurite(npm: Path) -> None:
     with _alone("npm"):
         if find_program(AZURITE) is None:
             NPM_FOLDER.mkdir(exist_ok=True)
-            subprocess.run(command, capture_output=True, check=False)
+            subprocess.run([npm, "install", *options, AZURITE_PACKAGE], capture_output=True, check=False)
 
 
 @contextmanager
