@@ -99,16 +99,7 @@ def _may_install() -> bool:
 
 def _install_azurite(npm: Path) -> None:
     """Install Azurite from npm, for whoever made the environment; half a minute, once."""
-    command: list[str | Path] = [
-        npm,
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--ignore-scripts",
-        "--prefix",
-        NPM_FOLDER,
-        AZURITE_PACKAGE,
-    ]
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(NPM_FOLDER)]
     with _alone("npm"):
         if find_program(AZURITE) is None:
             NPM_FOLDER.mkdir(exist_ok=True)
