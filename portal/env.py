@@ -41,7 +41,12 @@ SETTINGS = (
         "https here says that a proxy terminates TLS.",
     ),
     Setting("PORTAL_DATA_DIR", "data", "Folder of the database, the artifacts, the secret key and the queue."),
-    Setting("PORTAL_SECRET_KEY", "", "Signing key, 50 characters or more. Empty: made once, kept in the data folder."),
+    Setting(
+        "PORTAL_SECRET_KEY",
+        "",
+        "Signing key, 50 characters or more, which also encrypts datastores' credentials. Empty: made once, kept in "
+        "the data folder.",
+    ),
     Setting(
         "DATABASE_URL",
         "",

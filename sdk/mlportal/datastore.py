@@ -72,7 +72,9 @@ class Datastore:
         :raises AlreadyExistsError: if the name is taken.
         """
         config = {"path": os.fspath(path)}
-        return cls._register(workspace, datastore_name, "local", config, {}, overwrite, skip_validation)
+        return cls._register(
+            workspace, datastore_name, "local", config, {}, overwrite=overwrite, skip_validation=skip_validation
+        )
 
     @classmethod
     def register_s3(
@@ -103,7 +105,9 @@ class Datastore:
             "secret_access_key": secret_access_key,
             "session_token": session_token,
         }
-        return cls._register(workspace, datastore_name, "s3", config, credentials, overwrite, skip_validation)
+        return cls._register(
+            workspace, datastore_name, "s3", config, credentials, overwrite=overwrite, skip_validation=skip_validation
+        )
 
     @classmethod
     def register_azure_blob_container(
@@ -126,7 +130,15 @@ class Datastore:
         """
         config = {"account": account_name, "container": container_name, "prefix": prefix, "endpoint": endpoint}
         credentials = {"sas_token": sas_token or "", "account_key": account_key or ""}
-        return cls._register(workspace, datastore_name, "azure_blob", config, credentials, overwrite, skip_validation)
+        return cls._register(
+            workspace,
+            datastore_name,
+            "azure_blob",
+            config,
+            credentials,
+            overwrite=overwrite,
+            skip_validation=skip_validation,
+        )
 
     register_azure_blob = register_azure_blob_container
 
@@ -138,6 +150,7 @@ class Datastore:
         kind: str,
         config: Mapping[str, str],
         credentials: Mapping[str, str],
+        *,
         overwrite: bool,
         skip_validation: bool,
     ) -> Datastore:

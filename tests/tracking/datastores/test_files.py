@@ -14,6 +14,7 @@ from tests.tracking.api.portal.asker import Asker
 from tracking.audit.models import AuditEvent
 from tracking.core.clock import utc_now
 from tracking.core.memory import Memory
+from tracking.identity.services import issue_tracking_token
 from tracking.workspaces.queries import count_artifact_bytes
 from tracking.workspaces.services import assign_role
 from tracking.workspaces.types import Role
@@ -105,6 +106,18 @@ class TestFiles:
         assign_role(user=people.bob.user, role=Role.CONTRIBUTOR, workspace=people.workspace, by=None, now=utc_now())
         Memory.forget_all()
         assert bob.done("PUT", address, b"other")["size_bytes"] == 5
+
+    def test_are_read_and_not_written_with_a_token_of_one_run(self, people: People, client: Client) -> None:
+        datastore, now = "workspaces/default/datastores/workspaceartifactstore", utc_now()
+        put(client, f"/api/v1/{datastore}/files/a.txt")
+        token = issue_tracking_token(
+            user=people.ann.user, workspace_id=people.workspace.pk, name="job", run_uid="a" * 32, now=now
+        )
+        job = Asker(token.text)
+
+        asked = [("PUT", "files/a.txt"), ("DELETE", "files/a.txt"), ("GET", "sign/a.txt?verb=put")]
+        assert [job.refused(method, f"{datastore}/{path}")[0] for method, path in asked] == [403, 403, 403]
+        assert [one["name"] for one in job.done("GET", f"{datastore}/files")["files"]] == ["a.txt"]
 
     def test_move_past_the_server_where_the_store_can(self, ann: Asker, client: Client, datastore: str) -> None:
         up = ann.done("GET", f"{datastore}/sign/set/a.bin?verb=put&life_s=60")

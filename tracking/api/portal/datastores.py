@@ -7,7 +7,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http import HttpResponseBase
 
-from tracking.api.base import endpoint
+from tracking.api.base import endpoint, refuse_run_token
 from tracking.api.files import body_chunks, body_size, file_response
 from tracking.api.portal import datastore_shapes as shapes
 from tracking.api.portal.base import Call, Listing, Nothing, page_after, page_of, page_size
@@ -181,6 +181,7 @@ def sign(call: Call, body: SignFile, workspace: "Workspace", name: str, path: st
     verb = _verb(body.verb or Verb.GET)
     if verb is Verb.PUT:
         access.require(credential=call.credential, workspace=workspace.name, need=Permission.WRITE)
+        refuse_run_token(call.credential)
     asked = ArtifactPath.parse(path)
     life_s = LINK_LIFE_S if body.life_s is None else body.life_s
     signed = queries.sign(workspace=workspace, name=name, path=asked, verb=verb, life_s=life_s, now=call.now)
