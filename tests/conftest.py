@@ -23,6 +23,7 @@ from tests.support.programs import CHROMIUM, IS_CI, MissingProgramError, need
 from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
+    from tests.support.buckets import AzureServer, S3Server
     from tests.support.people import People
     from tests.support.portal import Portal
 
@@ -166,6 +167,26 @@ def chromium() -> Path:
 def redis_server() -> Iterator[RedisServer]:
     """Run a Redis server; its address is ``.url``."""
     server = RedisServer.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator["S3Server"]:
+    """Run an S3 server."""
+    from tests.support.buckets import S3Server
+
+    server = S3Server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator["AzureServer"]:
+    """Run Azurite."""
+    from tests.support.buckets import AzureServer
+
+    server = AzureServer.start()
     yield server
     server.stop()
 

@@ -2,6 +2,7 @@
 
 from tracking.audit.models import AuditEvent
 from tracking.cleanup.models import Deletion
+from tracking.datastores.models import Datastore
 from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
@@ -22,6 +23,7 @@ __all__ = [
     "AuditEvent",
     "Dataset",
     "DatasetInput",
+    "Datastore",
     "Deletion",
     "DeviceLogin",
     "Experiment",

@@ -136,6 +136,8 @@ PAGES = {
     "search": "/search?q=resnet",
     "work": "/work",
     "orphans": "/orphans",
+    "datastores": "/w/default/datastores",
+    "datastore": "/w/default/datastores/workspaceartifactstore",
     "trash": "/w/default/trash",
     "delete plan": "/w/default/delete?experiment={normal}",
     "delete plan, hostile": "/w/default/delete?experiment={hostile}",
