@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from mlportal.cli import config, deletion, doctor, experiment, group, login, run, token, workspace
+from mlportal.cli import config, deletion, doctor, experiment, group, login, migrate, run, token, workspace
 from mlportal.cli._command import exit_code_of
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ for family in (group, workspace, experiment, run, token, deletion, config):
     app.add_typer(family.app)
 login.add_to(app)
 doctor.add_to(app)
+migrate.add_to(app)
 
 
 def main() -> None:
