@@ -93,10 +93,14 @@ class Artifacts:
         _check_name(name)
         return self._transport.send("GET", self._address(name)).content
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Yield what is in a file, streamed once, without patience. :raises NotFoundError: if there is none."""
+    def chunks(self, name: str, begin: int = 0) -> Iterator[bytes]:
+        """Yield what is in a file from byte ``begin`` on, streamed once, without patience.
+
+        :raises NotFoundError: if there is no such file.
+        """
         _check_name(name)
-        with self._transport.stream(self._address(name), headers={"Accept-Encoding": "identity"}) as response:
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begin}-"} if begin else {})}
+        with self._transport.stream(self._address(name), headers=headers) as response:
             yield from response.iter_raw(CHUNK_BYTES)
 
     def _upload_stream(self, name: str, file: BinaryIO, progress: Progress | None) -> None:

@@ -182,6 +182,10 @@ class MlflowApi:
             for page in self.pages("logged-models/search", body):
                 yield from page.get("models", [])
 
+    def change_model(self, method: str, path: str, body: object = None) -> None:
+        """Change a logged model: ``path`` is its quoted id, with what follows it."""
+        self.transport.call(method, f"{self._root}/mlflow/logged-models/{path}", body=body)
+
     def get(self, path: str, query: Mapping[str, Any]) -> Any:
         """Return what a GET below ``mlflow/`` answers."""
         return self.transport.get(f"{self._root}/mlflow/{path}", query)

@@ -19,7 +19,7 @@ from mlportal._artifacts import Artifacts
 from mlportal._filters import equals
 from mlportal._kinds import PREFIX, Kind, read_metrics
 from mlportal._mlflow import Point, RunRow
-from mlportal._run_files import RunFiles
+from mlportal._run_logs import ENDED, RunLogs
 from mlportal._transport import quoted
 from mlportal._writer import MetricWriter
 from mlportal.deletions import Deletion
@@ -36,14 +36,13 @@ STATUS = {
     "FAILED": "Failed",
     "KILLED": "Canceled",
 }
-ENDED = frozenset({"Completed", "Failed", "Canceled"})
 PARENT, ERROR = "mlflow.parentRunId", "mlportal.error"
 MOST_ERROR_CHARS = 8000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 Number = Union[int, float]
 
 
-class Run(RunFiles):
+class Run(RunLogs):
     """A run of a workspace.
 
     As a context manager it completes at the end of the block, and fails if the block raises. Metrics are sent by a
@@ -138,6 +137,14 @@ class Run(RunFiles):
     def properties(self) -> dict[str, str]:
         """Its params, as the server has them now: written once, never changed."""
         return dict(self._fresh().params)
+
+    def get_tags(self) -> dict[str, str]:
+        """Return ``tags``."""
+        return self.tags
+
+    def get_properties(self) -> dict[str, str]:
+        """Return ``properties``."""
+        return self.properties
 
     @property
     def experiment(self) -> Experiment:

@@ -21,6 +21,7 @@ from mlportal.mlflow_auth import NAME as AUTH_NAME
 
 if TYPE_CHECKING:
     from mlportal.experiment import Experiment
+    from mlportal.models import Model
     from mlportal.run import Run
 
 PATH = "api/v1/workspaces"
@@ -154,6 +155,13 @@ class Workspace:
         from mlportal.experiment import Experiment
 
         return {experiment.name: experiment for experiment in Experiment.list(self)}
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """Its logged models by name, of each name the newest. One request for each hundred."""
+        from mlportal.models import Model
+
+        return {model.name: model for model in Model.list(self, latest=True)}
 
     @property
     def locks(self) -> builtins.list[Lock]:

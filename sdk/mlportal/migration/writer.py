@@ -95,7 +95,7 @@ class Writer:
                 self._send([(one.point, (self.models[model.model_id], one))], self.runs[one.run_id])
                 outcome.sent += 1
         if model.status not in (here.status, PENDING, "LOGGED_MODEL_STATUS_UNSPECIFIED"):
-            self._mlflow.transport.call("PATCH", self._model_path(here), body={"status": model.status})
+            self._mlflow.change_model("PATCH", quoted(here.model_id), {"status": model.status})
             outcome.sent += 1
         self._compare_model(model, outcome)
         self._finish(model, outcome, is_new=is_new)
@@ -249,9 +249,6 @@ class Writer:
 
     def _model(self, model: SourceModel) -> SourceModel:
         return self._target.model(self.models[model.model_id])
-
-    def _model_path(self, here: SourceModel) -> str:
-        return f"{quoted('w', self.workspace.name)}/api/2.0/mlflow/logged-models/{quoted(here.model_id)}"
 
 
 _Sent = tuple[Point, "tuple[str, ModelMetric] | None"]
