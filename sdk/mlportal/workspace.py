@@ -249,10 +249,15 @@ class Workspace:
         :raises ConflictError: if a lock forbids it, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if it stops before its end.
         """
-        started = deletions.start_deletion(
-            self._transport, self._target(), confirm=self.name, even_running=even_running
+        return deletions.delete(
+            self._transport,
+            self._target(),
+            confirm=self.name,
+            even_running=even_running,
+            no_wait=no_wait,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
         )
-        return started if no_wait else started.wait(timeout_s=timeout_s, on_progress=on_progress)
 
     @property
     def portal_url(self) -> str:

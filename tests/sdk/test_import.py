@@ -26,7 +26,9 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a stock server that people used."""
     folder = tmp_path_factory.mktemp("foreign")
     with mlflow_server(folder) as url:
-        fill(MlflowClient(url), tmp_path_factory.mktemp("files"))
+        client = MlflowClient(url)
+        fill(client, tmp_path_factory.mktemp("files"))
+        client.create_registered_model("classic")
         yield url
 
 
@@ -67,7 +69,23 @@ class TestImport:
         assert done.data["counts"] == {
             "models imported": 1, "runs imported": 6, "points": LONG + 15, "files": 4, "bytes": 1_280_014,
         }  # fmt: skip
+        assert done.data["skipped"] == {"registered models": 1, "model versions": 0}
         assert facts(stock(lab), tmp_path / "here") == facts(MlflowClient(foreign), tmp_path / "there")
+
+    def test_takes_files_from_wherever_the_server_keeps_them(
+        self, foreign: str, lab: Workspace, tmp_path: Path, name: str
+    ) -> None:
+        client = MlflowClient(foreign)
+        experiment_id = client.create_experiment(name, artifact_location=str(tmp_path / "own"))
+        run_id = client.create_run(experiment_id).info.run_id
+        (tmp_path / "深 a.txt").write_text("beside the server")
+        client.log_artifact(run_id, str(tmp_path / "深 a.txt"), "a/b")
+
+        report = import_into(lab, foreign, experiments=[name])
+
+        assert (report.is_verified, [one.files for one in report.outcomes]) == (True, [1])
+        found = lab.get_run(report.outcomes[0].target_id).download_file("a/b/深 a.txt", tmp_path / "got.txt")
+        assert found.read_text() == "beside the server"
 
     def test_from_a_folder_leaves_what_the_stock_client_found_there(
         self, mlruns: Path, lab: Workspace, cli: Cli, tmp_path: Path
