@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from mlportal._artifacts import FileRow, safe_target
 from mlportal._run_files import RunFiles
@@ -37,6 +38,10 @@ class RunLogs(RunFiles):
 
     def get_status(self) -> str:
         """Return the run's status as the server has it now."""
+        raise NotImplementedError
+
+    def get_details(self) -> dict[str, Any]:
+        """Return what is known about the run."""
         raise NotImplementedError
 
     def stream_logs(self, name: str | None = None, *, follow: bool = False, pause_s: float = PAUSE_S) -> Iterator[str]:
@@ -78,6 +83,11 @@ class RunLogs(RunFiles):
             self._files.download(row.path, target)
             targets.append(target)
         return targets
+
+    def get_details_with_logs(self) -> dict[str, Any]:
+        """Return ``get_details()`` and, as ``logFiles``, the text of each log by name. A request for each log."""
+        texts = {row.path: self._files.read(row.path).decode("utf-8", "replace") for row in self._log_rows(None)}
+        return {**self.get_details(), "logFiles": texts}
 
     def _log_rows(self, name: str | None) -> list[FileRow]:
         if name is not None:

@@ -32,6 +32,8 @@ class TestLogs:
 
         assert done.out == "==> logs/a.txt <==\none\n\n==> user_logs/std_log.log <==\n二\n"
         assert named.out == "mine"
+        texts = {"logs/a.txt": "one\n", "user_logs/std_log.log": "二\n"}
+        assert run.get_details_with_logs() == {**run.get_details(), "logFiles": texts}
         assert [path.relative_to(tmp_path).as_posix() for path in stored] == ["logs/a.txt", "user_logs/std_log.log"]
 
     def test_are_followed_until_the_run_has_ended(self, run: Run) -> None:

@@ -83,7 +83,7 @@ class _Export:
         outcome = Outcome(kind, experiment, owner_id, owner_id, EXPORTED)
         noted = self._noted(owner_id)
         try:
-            if noted is not None and noted["fingerprint"] == owner.fingerprint:
+            if noted is not None and noted["fingerprint"] == owner.fingerprint and self._has_files(owner, noted):
                 outcome.state, outcome.is_compared = UNCHANGED, False
             else:
                 noted = self._write_anew(owner, owner_id)
@@ -121,6 +121,11 @@ class _Export:
             row = {"owner_id": owner_id, "path": file.path, "size_bytes": size_bytes, "sha256": file_checksum(target)}
             rows.append(row)
         return rows
+
+    def _has_files(self, owner: Owner, noted: dict[str, Any]) -> bool:
+        """Tell whether the files are those that were written, by name and size."""
+        there = {file.path: file.size_bytes for file in self._source.files(owner)}
+        return there == {file["path"]: file["size_bytes"] for file in noted["files"]}
 
     def _note(self, owner_id: str) -> Path:
         return self._folder / JOURNAL / f"{owner_id}.json"

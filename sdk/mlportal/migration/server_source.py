@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 from mlportal._artifacts import CHUNK_BYTES, SCHEME, Artifacts
 from mlportal._mlflow import MlflowApi, Point, number_in
 from mlportal._transport import Transport, quoted
-from mlportal.errors import ConfigError, MlportalError, NotFoundError, NotMlportalError
+from mlportal.errors import ConfigError, MlportalError, NotFoundError, NotMlportalError, PermissionDeniedError
 from mlportal.migration.records import (
     Dataset,
     ModelMetric,
@@ -169,7 +169,7 @@ class ServerSource:
                 if not answer.get("next_page_token"):
                     return count
                 query = {**query, "page_token": answer["next_page_token"]}
-        except (NotFoundError, NotMlportalError):
+        except (NotFoundError, NotMlportalError, PermissionDeniedError):
             return count
 
     def _artifacts(self, owner: Owner) -> Artifacts | None:

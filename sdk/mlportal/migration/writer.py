@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mlportal._artifacts import Artifacts
@@ -14,6 +15,7 @@ from mlportal.migration.records import (
     ModelMetric,
     Owner,
     Source,
+    SourceFile,
     SourceModel,
     SourceRun,
     checksum,
@@ -156,23 +158,26 @@ class Writer:
         stored = Artifacts(self.workspace._transport, self.workspace.name, here.artifact_uri)
         there = {file.path: file.size_bytes for file in self._target.files(here)}
         for file in self.source.files(owner):
-            with self.source.fetch(owner, file) as local:
-                size_bytes, wanted = local.stat().st_size, file_checksum(local)
-                is_equal = there.get(file.path) == size_bytes and self._target.checksum(here, file.path) == wanted
-                if not is_equal:
-                    try:
-                        stored.upload(file.path, local)
-                    except InvalidError as error:  # a name that is not allowed here; the others are still worth having
-                        outcome.problems.append(f"file {file.path!r}: {error}")
-                        continue
-                    outcome.sent += 1
-            if file.sha256 not in (None, wanted):
-                outcome.problems.append(f"file {file.path!r}: the source's copy is not what its checksum says")
-            if is_equal or self._target.checksum(here, file.path) == wanted:
-                outcome.files += 1
-                outcome.bytes += size_bytes
-            else:
+            try:
+                with self.source.fetch(owner, file) as local:
+                    self._write_file(stored, here, file, local, there.get(file.path), outcome)
+            except InvalidError as error:  # a name that is not allowed here; the others are still worth having
+                outcome.problems.append(f"file {file.path!r}: {error}")
+
+    def _write_file(
+        self, stored: Artifacts, here: Owner, file: SourceFile, local: Path, had_bytes: int | None, outcome: Outcome
+    ) -> None:
+        size_bytes, wanted = local.stat().st_size, file_checksum(local)
+        if file.sha256 not in (None, wanted):
+            outcome.problems.append(f"file {file.path!r}: the source's copy is not what its checksum says")
+        if had_bytes != size_bytes or self._target.checksum(here, file.path) != wanted:
+            stored.upload(file.path, local)
+            outcome.sent += 1
+            if self._target.checksum(here, file.path) != wanted:
                 outcome.problems.append(f"file {file.path!r}: differs from the source's after it was uploaded")
+                return
+        outcome.files += 1
+        outcome.bytes += size_bytes
 
     # ---- comparing --------------------------------------------------------------------------------------------------
 
