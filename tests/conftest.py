@@ -146,7 +146,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
     if connection.vendor == "sqlite":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER audit_event_is_not_deleted")
+            for table in ("audit_event", "audit_seal"):
+                cursor.execute(f"DROP TRIGGER {table}_is_not_deleted")
 
 
 @pytest.fixture
