@@ -41,7 +41,7 @@ def content(live_portal: Portal) -> Content:
 @pytest.fixture(scope="package")
 def owner(browser: Browser, live_portal: Portal) -> Iterator[BrowserContext]:
     """Sign the owner in, once for all tests: what the browser has cached saves each of them a second."""
-    context = _new_context(browser, live_portal)
+    context = new_context(browser, live_portal)
     context.new_page().goto(live_portal.sign_in_link())
     yield context
     context.close()
@@ -69,7 +69,7 @@ def page(owner: BrowserContext, content: Content, troubles: list[str]) -> Iterat
 @pytest.fixture
 def anonymous(browser: Browser, live_portal: Portal, troubles: list[str]) -> Iterator[Page]:
     """Return a page of somebody who is not signed in."""
-    context = _new_context(browser, live_portal)
+    context = new_context(browser, live_portal)
     page = context.new_page()
     watch(page, troubles)
     yield page
@@ -77,7 +77,8 @@ def anonymous(browser: Browser, live_portal: Portal, troubles: list[str]) -> Ite
     assert troubles == []
 
 
-def _new_context(browser: Browser, portal: Portal) -> BrowserContext:
+def new_context(browser: Browser, portal: Portal) -> BrowserContext:
+    """Return a browser of its own, 1280 pixels wide, that prefers light and English."""
     context = browser.new_context(
         base_url=portal.url,
         viewport={"width": 1280, "height": 900},
