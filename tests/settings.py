@@ -9,5 +9,5 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 # A file, as in production: the in-memory database of Django's tests shares one cache and knows no WAL.
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "portal.sqlite":
     DATABASES["default"]["TEST"] = {"NAME": str(ENV.data_dir / "test.sqlite3")}

@@ -1,7 +1,8 @@
 """Group commit: changes that arrive while another commit is under way are made durable together, by one fsync.
 
 Each change of a group runs in a savepoint of its own, so one that fails takes nothing of its neighbours with it. Nobody
-waits for company: a change that comes alone is committed alone, at once.
+waits for company: a change that comes alone is committed alone, at once. All groups go through one connection, which
+therefore never finds its cache of the database outdated by another's commit.
 """
 
 import contextlib
@@ -12,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, ParamSpec, TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
@@ -45,11 +47,12 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: list[_Change[object]] = []
         self._is_led = False
+        self._writer: BaseDatabaseWrapper | None = None  # whoever leads is alone with it
 
     def run(self, make: Callable[[], T]) -> T:
         """Make a change in a transaction that has been committed when this returns; what it raises is raised here.
 
-        It may run in another caller's thread, on that thread's connection, and twice if the first transaction fails.
+        It may run in another caller's thread, and twice if the first transaction fails.
         """
         if transaction.get_connection().in_atomic_block:  # the caller's own transaction decides
             return _in_savepoint(make)
@@ -59,7 +62,7 @@ class GroupCommit:
             leads = not self._is_led
             self._is_led = True
         if not leads:
-            waiting.turn.wait()
+            waiting.turn.acquire()
         if not waiting.is_settled:
             self._lead()
         return waiting.outcome()
@@ -69,25 +72,41 @@ class GroupCommit:
         with self._lock:
             group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
         try:
-            _commit(group)
+            with self._on_writer():
+                _commit(group)
         finally:
             with self._lock:
                 self._is_led = bool(self._waiting)
                 if self._is_led:
-                    self._waiting[0].turn.set()
-            for one in group:
-                one.turn.set()
+                    self._waiting[0].turn.release()
+            for one in group[1:]:
+                one.turn.release()
+
+    @contextlib.contextmanager
+    def _on_writer(self) -> Iterator[None]:
+        """Let the calling thread, which leads, work on the connection that all groups share."""
+        own = connections[DEFAULT_DB_ALIAS]
+        if self._writer is None:
+            self._writer = connections.create_connection(DEFAULT_DB_ALIAS)
+            self._writer.inc_thread_sharing()
+        self._writer.close_if_unusable_or_obsolete()
+        connections[DEFAULT_DB_ALIAS] = self._writer
+        try:
+            yield
+        finally:
+            connections[DEFAULT_DB_ALIAS] = own
 
 
 class _Change(Generic[T]):
-    """A caller's change, and what became of it. ``turn``: it is settled, or its caller is to lead."""
+    """A caller's change, and what became of it. ``turn`` can be had once it is settled, or its caller is to lead."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
         self._context = contextvars.copy_context()  # the id of its request, for the logs
         self._result: list[T] = []
         self._error: Exception | None = None
-        self.turn = threading.Event()
+        self.turn = threading.Lock()  # an event would cost eight times as much
+        self.turn.acquire()
 
     @property
     def is_settled(self) -> bool:

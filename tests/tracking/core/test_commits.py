@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
-from pytest_django import DjangoAssertNumQueries
+from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.support.programs import wait_until
 from tracking.core.clock import utc_now
@@ -166,11 +166,21 @@ class TestOneChange:
         assert isinstance(results[1], IntegrityError)
         assert names() == {"a", "c", "d"}
 
-    def test_costs_no_savepoint_where_the_group_has_made_one(
-        self, django_assert_num_queries: DjangoAssertNumQueries
-    ) -> None:
-        with django_assert_num_queries(3):  # BEGIN, INSERT, COMMIT
-            GroupCommit().run(lambda: self._add_two("a"))
+    def test_costs_no_savepoint_where_the_group_has_made_one(self) -> None:
+        def statements() -> list[str]:
+            with CaptureQueriesContext(connection) as captured:  # the group's own connection
+                self._add_two("a")
+            return [query["sql"] for query in captured]
+
+        assert [sql.split()[0] for sql in GroupCommit().run(statements)] == ["INSERT"]
+
+    def test_of_a_group_goes_through_the_connection_of_all_groups(self) -> None:
+        commits = GroupCommit()
+
+        def own() -> object:
+            return connections["default"]
+
+        assert commits.run(own) is commits.run(own) is not own()
 
     def test_that_comes_second_in_a_group_is_undone_alone(self) -> None:
         def both() -> None:
