@@ -1,13 +1,15 @@
-"""Writing what a run carries: the statements that the ORM takes longer to write than the database to execute."""
+"""What the ORM takes longer over than the database: reading and writing what runs carry."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from django.db import connection
 
+from tracking.core.store import rows_among
 from tracking.runs.models import Run
-from tracking.runs.types import Hold, RunDocumentMade, RunHead, RunIdentity
+from tracking.runs.types import Hold, Pair, RunDocumentMade, RunHead, RunIdentity
 from tracking.workspaces.store import PASS_GATE
 
 T = TypeVar("T")
@@ -24,14 +26,27 @@ HOLD_EXPERIMENT = """
     FROM experiment
     JOIN workspace ON workspace.id = experiment.workspace_id
     WHERE experiment.id = %s"""
-
-
 RUN_FIELDS = [field for field in Run._meta.concrete_fields if not field.primary_key]
 ADD_RUN = (
     f"INSERT INTO run ({', '.join(str(field.column) for field in RUN_FIELDS)}) "  # noqa: S608
     f"VALUES ({', '.join(['%s'] * len(RUN_FIELDS))}) RETURNING id"
 )
 HEAD = "id, uid, experiment_id, name, user_name, status, started_at, ended_at, deleted_at"  # as RunHead has them
+TAGS_OF_EXPERIMENTS = "SELECT experiment_id, key, value FROM experiment_tag WHERE experiment_id"
+PARAMS_OF_RUNS = "SELECT run_id, key_id, value FROM param WHERE run_id"
+TAGS_OF_RUNS = "SELECT run_id, key_id, value FROM run_tag WHERE run_id"
+DATASETS_OF_RUNS = """
+    SELECT dataset_input.id, run_id, name, digest, source_type, source, schema, profile, CAST(tags AS TEXT)
+    FROM dataset_input JOIN dataset ON dataset.id = dataset_id WHERE run_id"""
+DOCUMENTS_OF_RUNS = "SELECT run_id, body FROM run_document WHERE body <> '' AND run_id"
+
+
+def tags_by_experiment(experiment_ids: Collection[int]) -> dict[int, list[Pair]]:
+    """Return the tags of these experiments by experiment, by key. One statement."""
+    by_experiment: defaultdict[int, list[Pair]] = defaultdict(list)
+    for pk, key, value in sorted(rows_among(TAGS_OF_EXPERIMENTS, experiment_ids)):
+        by_experiment[pk].append(Pair(key, value))
+    return by_experiment
 
 
 def hold_run(run: RunIdentity) -> Hold | None:
