@@ -2,6 +2,7 @@
 
 from tracking.audit.models import AuditEvent, AuditSeal
 from tracking.cleanup.models import Deletion
+from tracking.datastores.models import Datastore
 from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
@@ -24,6 +25,7 @@ __all__ = [
     "AuditSeal",
     "Dataset",
     "DatasetInput",
+    "Datastore",
     "Deletion",
     "DeviceLogin",
     "Experiment",

@@ -63,6 +63,8 @@ PAGES: Table = {
     f"{W}/": {"GET": READ, "POST": READ},
     f"{W}/settings": {"GET": READ, "POST": MANAGE},
     f"{W}/access": {"GET": READ},
+    f"{W}/datastores": {"GET": READ, "POST": MANAGE},
+    f"{W}/datastores/<str:name>": {"GET": READ},
     f"{W}/delete": {"GET": READ, "POST": READ},  # the plan says what will go; the service asks who may
     f"{W}/trash": {"GET": READ, "POST": WRITE},
     f"{W}/experiments.csv": {"GET": READ},

@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 import psutil
 
 from portal.env import BASE_DIR
-from tests.support.portal import Portal, new_environ
+from tests.support.portal import Portal, prepared_environ
 from tests.support.programs import wait_until
 
 LEASE_S = "3"
@@ -31,7 +31,7 @@ class Office:
     @classmethod
     def open(cls, folder: Path, **settings: str) -> Self:
         """Start a portal whose leases are short."""
-        portal = Portal.launch(new_environ(folder, PORTAL_LEASE_S=LEASE_S, **settings), log=folder / "log")
+        portal = Portal.launch(prepared_environ(folder, PORTAL_LEASE_S=LEASE_S, **settings), log=folder / "log")
         return cls(portal, fill(portal)["token"])
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
