@@ -9,7 +9,7 @@ import jwt
 import structlog
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialAccount, SocialApp
+from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
@@ -25,7 +25,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidParameterError
-from tracking.identity.queries import has_email
+from tracking.identity.queries import has_email, has_linked
 from tracking.identity.services import create_user, note_link, note_sign_in
 from tracking.web.base import credential_of
 from tracking.web.sign_in import BACKEND, safe_next
@@ -133,7 +133,8 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
 
 def has_provider(request: HttpRequest) -> bool:
     """Tell whether the reader can link a provider that they have not linked yet. One query."""
-    return bool(settings.OIDC_ID) and not SocialAccount.objects.filter(user_id=request.user.pk).exists()
+    user = credential_of(request).user
+    return bool(settings.OIDC_ID) and not has_linked(user=user)
 
 
 @require_POST
