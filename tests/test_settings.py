@@ -1,7 +1,10 @@
 """portal.env: every name is documented, and a wrong value stops the start with a sentence that names it."""
 
+import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,24 @@ class TestExposure:
     )
     def test_is_fine_on_loopback_or_behind_a_proxy(self, tmp_path: Path, environ: dict[str, str]) -> None:
         check_exposure(read_env({"PORTAL_DATA_DIR": str(tmp_path), **environ}))
+
+
+class TestCookies:
+    def test_under_tls_belong_to_this_host_alone(self, tmp_path: Path) -> None:
+        """The settings are read once in a process, hence another one."""
+        ask = (
+            "import django; django.setup()\n"
+            "from django.test import Client\n"
+            "from django.conf import settings\n"
+            "print(settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_SECURE, settings.SESSION_COOKIE_DOMAIN)\n"
+            "print(Client().get('/sign-in', secure=True, headers={'host': 'portal.example'}).cookies)"
+        )
+        environ = {**os.environ, "PORTAL_URL": "https://portal.example", "PORTAL_DATA_DIR": str(tmp_path / "data")}
+
+        said = subprocess.run([sys.executable, "-c", ask], cwd=BASE_DIR, env=environ, capture_output=True, text=True)
+
+        session, cookie = said.stdout.splitlines()
+        assert session == "__Host-session True None"
+        assert cookie.startswith("Set-Cookie: __Host-csrf=")
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= {part.strip() for part in cookie.split(";")}
+        assert "domain" not in cookie.lower()

@@ -21,9 +21,9 @@ class RedisServer:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls) -> Self:
-        """Start a server on a free loopback port; skips the test where Redis is not installed."""
-        program, port = need(REDIS), free_port()
+    def start(cls, *, port: int | None = None) -> Self:
+        """Start a server on a loopback port, a free one by default; skips the test where Redis is not installed."""
+        program, port = need(REDIS), port or free_port()
         folder = Path(tempfile.mkdtemp(prefix="mlportal-redis-"))
         process = subprocess.Popen(
             [str(program), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],

@@ -10,9 +10,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.redis import RedisServer
 from tests.tracking.cleanup.office import Office, fill, rows_by_group
 
 LARGE = {"workspaces": 3, "experiments": 50, "runs": 20_000, "points": 20_000_000, "files": 20_000}
@@ -170,3 +172,26 @@ class TestKills:
 
         print(f"{KILLS} of {KILLS} finished, the slowest {max(took_s):.1f} s after the kill")
         assert office.files() == kept
+
+
+@pytest.mark.proof
+class TestRedis:
+    def test_that_stops_at_the_moment_of_a_deletion_and_is_back_after_a_minute(self, tmp_path: Path) -> None:
+        redis = RedisServer.start()
+        office = Office.open(tmp_path, REDIS_URL=redis.url)
+        try:
+            fill(office.portal, group="patient", **KILLED)
+            redis.stop()
+            status, deletion = office.delete_group("patient")
+            time.sleep(60)
+
+            redis = RedisServer.start(port=urlsplit(redis.url).port)
+            began_at = time.monotonic()
+            after = office.wait_for_state(deletion["uid"], "done")
+
+            print(f"\ndone {time.monotonic() - began_at:.0f} s after Redis was back")
+            assert status == 202
+            assert after["report"]["counts"]["runs"] == KILLED["runs"]
+        finally:
+            office.portal.stop()
+            redis.stop()
