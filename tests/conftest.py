@@ -23,6 +23,7 @@ from tests.support.programs import CHROMIUM, IS_CI, MissingProgramError, need
 from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
+    from tests.support.buckets import AzureServer, S3Server
     from tests.support.people import People
     from tests.support.portal import Portal
 
@@ -159,7 +160,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
     if connection.vendor == "sqlite":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER audit_event_is_not_deleted")
+            for table in ("audit_event", "audit_seal"):
+                cursor.execute(f"DROP TRIGGER {table}_is_not_deleted")
 
 
 @pytest.fixture
@@ -180,6 +182,26 @@ def chromium() -> Path:
 def redis_server() -> Iterator[RedisServer]:
     """Run a Redis server; its address is ``.url``."""
     server = RedisServer.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator["S3Server"]:
+    """Run an S3 server."""
+    from tests.support.buckets import S3Server
+
+    server = S3Server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator["AzureServer"]:
+    """Run Azurite."""
+    from tests.support.buckets import AzureServer
+
+    server = AzureServer.start()
     yield server
     server.stop()
 

@@ -53,7 +53,7 @@ def complaints() -> list[str]:
 @pytest.fixture(scope="package")
 def owner(browser: Browser, live_portal: Portal, complaints: list[str]) -> Iterator[BrowserContext]:
     """Sign the owner in, in the page that all tests share."""
-    context = _new_context(browser, live_portal)
+    context = new_context(browser, live_portal)
     page = context.new_page()
     watch(page, complaints)
     page.goto(live_portal.sign_in_link())
@@ -82,7 +82,7 @@ def page(owner: BrowserContext, content: Content, troubles: list[str]) -> Iterat
 @pytest.fixture
 def anonymous(browser: Browser, live_portal: Portal, troubles: list[str]) -> Iterator[Page]:
     """Return a page of somebody who is not signed in."""
-    context = _new_context(browser, live_portal)
+    context = new_context(browser, live_portal)
     page = context.new_page()
     watch(page, troubles)
     yield page
@@ -90,7 +90,8 @@ def anonymous(browser: Browser, live_portal: Portal, troubles: list[str]) -> Ite
     assert troubles == []
 
 
-def _new_context(browser: Browser, portal: Portal) -> BrowserContext:
+def new_context(browser: Browser, portal: Portal) -> BrowserContext:
+    """Return a browser of its own, 1280 pixels wide, that prefers light and English."""
     context = browser.new_context(
         base_url=portal.url,
         viewport=SIZE,

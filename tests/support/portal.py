@@ -114,6 +114,8 @@ def _environ(folder: Path, settings: dict[str, str], *, template: str | None) ->
     environ |= {
         "PORTAL_DATA_DIR": str(folder / "data"),
         "PORTAL_PORT": port,
+        "PORTAL_DATASTORE_ROOTS": str(folder / "shared"),
+        "PORTAL_DATASTORE_PRIVATE_ENDPOINTS": "127.0.0.0/8",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
     }
     if "DATABASE_URL" in os.environ:
