@@ -190,10 +190,16 @@ def _checked(
             return given, secrets
         raise InvalidParameterError(
             f"Datastore {name!r} cannot be reached at {location_of(kind, given)}: "
-            f"{refusal_of(error) or NO_SENSE} To register it all "
+            f"{_why_not(kind, error)} To register it all "
             "the same: skip_validation."
         ) from None
     return given, secrets
+
+
+def _why_not(kind: Kind, error: UnavailableError) -> str:
+    if kind is Kind.LOCAL or error.__cause__ is None:
+        return str(error)
+    return refusal_of(error) or NO_SENSE
 
 
 def _make_default(workspace: Workspace, pk: int | None) -> None:
