@@ -29,7 +29,7 @@ from tracking.workspaces.models import Workspace
 from tracking.workspaces.services import hold_workspace
 
 MAX_DATASTORES = 100  # of a workspace
-NO_SENSE = "there is no answer that makes sense. Is the endpoint right, and does it speak this protocol?"
+NO_SENSE = "There is no answer that makes sense. Is the endpoint right, and does it speak this protocol?"
 
 
 def register(
@@ -190,8 +190,7 @@ def _checked(
             return given, secrets
         raise InvalidParameterError(
             f"Datastore {name!r} cannot be reached at {location_of(kind, given)}: "
-            f"{_why_not(kind, error)} To register it all "
-            "the same: skip_validation."
+            f"{_why_not(kind, error)} To register it all the same: skip_validation."
         ) from None
     return given, secrets
 
