@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "portal.middleware.BrowserFeatures",
     "django.middleware.security.SecurityMiddleware",
     "portal.middleware.ApiShortcut",
+    "portal.middleware.CompressPages",
     "portal.middleware.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

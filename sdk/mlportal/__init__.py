@@ -31,6 +31,7 @@ from mlportal.errors import (
 )
 from mlportal.experiment import Experiment
 from mlportal.groups import Lock, ResourceGroup
+from mlportal.models import Model
 from mlportal.run import Run
 from mlportal.workspace import Workspace
 
@@ -46,6 +47,7 @@ __all__ = [
     "InvalidError",
     "Lock",
     "MlportalError",
+    "Model",
     "NotFoundError",
     "NotMlportalError",
     "NotSignedInError",

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import httpx
 
+from mlportal._mlflow import api_root
 from mlportal._transport import Transport, quoted
 from mlportal.errors import InvalidError, MlportalError, ServerUnreachableError
 
@@ -32,12 +33,12 @@ class FileRow:
 class Artifacts:
     """The files below one artifact address."""
 
-    def __init__(self, transport: Transport, workspace: str, artifact_uri: str) -> None:
+    def __init__(self, transport: Transport, workspace: str | None, artifact_uri: str) -> None:
         if not artifact_uri.startswith(SCHEME) or artifact_uri.startswith(f"{SCHEME}/"):
             raise InvalidError(f"Artifacts at {artifact_uri[:200]!r} do not go through this server.")
         self._transport = transport
         self._root = artifact_uri[len(SCHEME) :].strip("/")
-        self._path = f"{quoted('w', workspace)}/api/2.0/mlflow-artifacts/artifacts"
+        self._path = f"{api_root(workspace)}/mlflow-artifacts/artifacts"
 
     def list_folder(self, folder: str = "") -> list[FileRow]:
         """Return what lies in a folder, by name; nothing if there is no such folder."""
@@ -91,6 +92,16 @@ class Artifacts:
         """Return what is in a small file. :raises NotFoundError: if the run has no such file."""
         _check_name(name)
         return self._transport.send("GET", self._address(name)).content
+
+    def chunks(self, name: str, begin: int = 0) -> Iterator[bytes]:
+        """Yield what is in a file from byte ``begin`` on, streamed once, without patience.
+
+        :raises NotFoundError: if there is no such file.
+        """
+        _check_name(name)
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begin}-"} if begin else {})}
+        with self._transport.stream(self._address(name), headers=headers) as response:
+            yield from response.iter_raw(CHUNK_BYTES)
 
     def _upload_stream(self, name: str, file: BinaryIO, progress: Progress | None) -> None:
         begin = file.tell()

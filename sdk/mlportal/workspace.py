@@ -22,6 +22,7 @@ from mlportal.mlflow_auth import NAME as AUTH_NAME
 
 if TYPE_CHECKING:
     from mlportal.experiment import Experiment
+    from mlportal.models import Model
     from mlportal.run import Run
 
 PATH = "api/v1/workspaces"
@@ -170,6 +171,13 @@ class Workspace:
         Datastore.get(self, name).set_as_default()
 
     @property
+    def models(self) -> dict[str, Model]:
+        """Its logged models by name, of each name the newest. One request for each hundred."""
+        from mlportal.models import Model
+
+        return {model.name: model for model in Model.list(self, latest=True)}
+
+    @property
     def locks(self) -> builtins.list[Lock]:
         """Its locks and those of its group."""
         return [lock_of(one) for one in self.get_details()["locks"]]
@@ -255,10 +263,15 @@ class Workspace:
         :raises ConflictError: if a lock forbids it, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if it stops before its end.
         """
-        started = deletions.start_deletion(
-            self._transport, self._target(), confirm=self.name, even_running=even_running
+        return deletions.delete(
+            self._transport,
+            self._target(),
+            confirm=self.name,
+            even_running=even_running,
+            no_wait=no_wait,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
         )
-        return started if no_wait else started.wait(timeout_s=timeout_s, on_progress=on_progress)
 
     @property
     def portal_url(self) -> str:

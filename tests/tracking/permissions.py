@@ -78,7 +78,7 @@ PAGES: Table = {
     "groups/<str:group>": {"GET": READ_GROUP, "POST": READ_GROUP},
     "groups/<str:group>/delete": {"GET": READ_GROUP, "POST": READ_GROUP},
     "deletions/<str:uid>": {"GET": PERSON, "POST": PERSON},  # who may see it, its target decides
-    "work": {"GET": OWNER},
+    "work": {"GET": OWNER, "POST": OWNER},
     "orphans": {"GET": OWNER, "POST": OWNER},
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
