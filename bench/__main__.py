@@ -20,11 +20,11 @@ KINDS: dict[str, type[Server]] = {"ours": Ours, "normal": OursNormal, "mlflow": 
 
 
 def main() -> None:
-    """Measure what was asked for, print it, and write docs/performance.md if it was measured at full scale."""
+    """Measure what was asked for, print it, and write docs/performance.md unless it was measured at small scale."""
     asked = _arguments()
     for database in asked.database.split(","):
         _measure_on(database, asked)
-    if asked.scale == FULL.name and not asked.dry:
+    if SCALES[asked.scale].is_kept and not asked.dry:
         report.write_page()
 
 
@@ -34,7 +34,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", default=f"{SQLITE},{POSTGRES}", help=f"{SQLITE}, {POSTGRES} or both")
     parser.add_argument("--servers", default=",".join(KINDS), help=f"some of {','.join(KINDS)}")
     parser.add_argument("--rounds", type=int, default=3, help="how often the servers take turns")
-    parser.add_argument("--scale", choices=SCALES, default=FULL.name, help="small: minutes, and nothing is written")
+    parser.add_argument(
+        "--scale",
+        choices=SCALES,
+        default=FULL.name,
+        help="brief: no huge tables of peers, fewer runs deleted; small: minutes, and nothing is written",
+    )
     parser.add_argument("--patience", type=float, default=15, help="seconds to wait each time for a quiet machine")
     parser.add_argument("--dry", action="store_true", help="print only")
     return parser.parse_args()
@@ -52,7 +57,7 @@ def _measure_on(database: str, asked: argparse.Namespace) -> None:
                 servers[-1].start()
         for name in asked.workloads.split(","):
             kept = _measure(name, servers, database, asked)
-            if asked.scale == FULL.name and not asked.dry:
+            if SCALES[asked.scale].is_kept and not asked.dry:
                 report.keep(kept)
     finally:
         for server in servers:

@@ -6,21 +6,22 @@ from typing import Any
 
 import msgspec
 
-from bench import contents, seeds
+from bench import contents, machine, seeds
 from bench.api import AJAX, ApiError
 from bench.load import Script
 from bench.results import Result, measure, percentile_ms, timed
 from bench.scales import Scale
-from bench.servers import Server
+from bench.servers import Ours, Server
 
 NEWEST = ["attributes.start_time DESC"]
 CHART_POINTS = 320
-WALK_S = 60
+WALK_S = 20
 
 
 def search_runs(server: Server, scale: Scale) -> list[Result]:
     """R1: pages of an experiment's runs: newest, filtered and sorted by a metric, large, and all of them."""
-    return [result for count in scale.searched_runs for result in _search_runs(server, scale, count)]
+    counts = scale.searched_runs if isinstance(server, Ours) else scale.peers_runs
+    return [result for count in counts for result in _search_runs(server, scale, count)]
 
 
 def _search_runs(server: Server, scale: Scale, count: int) -> list[Result]:
@@ -93,6 +94,7 @@ def _history(server: Server, scale: Scale) -> Result:
     count = scale.history_points
     api = server.api()
     (run_id,) = api.run_ids(seeds.curves(server, 1, count))
+    before = machine.cpu_s(server.pids)
     steps, took_s = timed(lambda: api.history(run_id, "loss"))
     counted = Counter(steps)
     is_right = len(counted) == count and len(steps) == count
@@ -101,6 +103,7 @@ def _history(server: Server, scale: Scale) -> Result:
         "ms",
         value=1e3 * took_s,
         is_better_high=False,
+        cpu_ms=1e3 * (machine.cpu_s(server.pids) - before),
         wrong="" if is_right else f"{len(steps):,} points, {len(counted):,} of them distinct",
     )
 

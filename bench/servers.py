@@ -124,7 +124,11 @@ class Ours(Server):
 
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py on it and return what that printed."""
-        command = [sys.executable, "manage.py", *arguments]
+        return self.run("manage.py", *arguments)
+
+    def run(self, *arguments: str) -> str:
+        """Run Python in its environment and return what that printed."""
+        command = [sys.executable, *arguments]
         done = subprocess.run(command, cwd=BASE_DIR, env=self._environ, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 

@@ -11,6 +11,7 @@ goes wrong is an error of ``mlportal.errors``. Nothing is printed; warnings go t
 
 from mlportal._mlflow import Point
 from mlportal._version import __version__
+from mlportal.datastore import Datastore
 from mlportal.deletions import Deletion, DeletionPlan
 from mlportal.errors import (
     AlreadyExistsError,
@@ -38,6 +39,7 @@ __all__ = [
     "AlreadyExistsError",
     "ConfigError",
     "ConflictError",
+    "Datastore",
     "Deletion",
     "DeletionFailedError",
     "DeletionPlan",

@@ -42,9 +42,9 @@ class Artifacts:
 
     def list_folder(self, folder: str = "") -> list[FileRow]:
         """Return what lies in a folder, by name; nothing if there is no such folder."""
-        answer = self._transport.get(self._path, {"path": _joined(self._root, folder)})
+        answer = self._transport.get(self._path, {"path": joined(self._root, folder)})
         rows = [
-            FileRow(_joined(folder, one["path"]), bool(one.get("is_dir")), one.get("file_size"))
+            FileRow(joined(folder, one["path"]), bool(one.get("is_dir")), one.get("file_size"))
             for one in answer.get("files", [])
         ]
         return sorted(rows, key=lambda row: row.path)
@@ -142,7 +142,7 @@ class Artifacts:
             pause_s = min(pause_s * 2, 10)
 
     def _address(self, name: str) -> str:
-        return f"{self._path}/{quoted(*_joined(self._root, name).split('/'))}"
+        return f"{self._path}/{quoted(*joined(self._root, name).split('/'))}"
 
 
 def safe_target(folder: Path, name: str) -> Path:
@@ -161,11 +161,12 @@ def _copy(response: httpx.Response, file: BinaryIO, progress: Progress | None) -
             progress(len(chunk))
 
 
-def _joined(folder: str, name: str) -> str:
+def joined(folder: str, name: str) -> str:
+    """Return the path of ``name`` in a folder; either may be empty."""
     return f"{folder}/{name}" if folder and name else folder or name
 
 
 def _check_name(name: str) -> None:
     parts = name.split("/")
     if "" in parts or "." in parts or ".." in parts or "\\" in name or ":" in parts[0][1:2]:
-        raise InvalidError(f"{name[:200]!r} is not the name of a file in a run; one looks like 'outputs/model.pkl'.")
+        raise InvalidError(f"{name[:200]!r} is not the name of a file; one looks like 'outputs/model.pkl'.")

@@ -14,6 +14,7 @@ from mlportal._config import Config, read_config, resolve_endpoint, write_config
 from mlportal._mlflow import MlflowApi
 from mlportal._pages import list_all
 from mlportal._transport import Transport, quoted
+from mlportal.datastore import Datastore
 from mlportal.deletions import Deletion, DeletionPlan
 from mlportal.errors import AlreadyExistsError, ConfigError, InvalidError
 from mlportal.groups import CAN_NOT_DELETE, Lock, ResourceGroup, add_lock, lock_of, remove_lock
@@ -155,6 +156,19 @@ class Workspace:
         from mlportal.experiment import Experiment
 
         return {experiment.name: experiment for experiment in Experiment.list(self)}
+
+    @property
+    def datastores(self) -> dict[str, Datastore]:
+        """Its datastores by name."""
+        return {datastore.name: datastore for datastore in Datastore.list(self)}
+
+    def get_default_datastore(self) -> Datastore:
+        """Return its default datastore: ``workspaceartifactstore``, unless an owner chose another."""
+        return Datastore.get_default(self)
+
+    def set_default_datastore(self, name: str) -> None:
+        """Make one of its datastores the default. :raises NotFoundError: if it has none of this name."""
+        Datastore.get(self, name).set_as_default()
 
     @property
     def models(self) -> dict[str, Model]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 LAST_MS = int((datetime(9999, 12, 31, tzinfo=UTC) - EPOCH).total_seconds() * 1000)
 
 
@@ -13,7 +14,7 @@ def utc_now() -> datetime:
 
 def to_ms(at: datetime | None) -> int | None:
     """Return whole milliseconds since 1970, None for None."""
-    return None if at is None else (at - EPOCH) // timedelta(milliseconds=1)
+    return None if at is None else (at - EPOCH) // _MS
 
 
 def from_ms(ms: int) -> datetime:

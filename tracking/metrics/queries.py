@@ -10,6 +10,7 @@ from django.db.models import F
 
 from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import decode_token, encode_token
+from tracking.core.store import rows_among
 from tracking.metrics import codec, pyramid, store
 from tracking.metrics.blocks import FULL
 from tracking.metrics.codec import Points
@@ -57,11 +58,7 @@ def latest_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Latest]]:
 
     One query, two for keys that were not asked for lately; reads no points.
     """
-    rows = list(
-        MetricSeries.objects.filter(run__in=run_ids).values_list(
-            "run_id", "key_id", "latest_value", "latest_timestamp_ms", "latest_step"
-        )
-    )
+    rows = rows_among(store.LATEST_OF_RUNS, run_ids)
     names = names_by_key({row[1] for row in rows})
     by_run: defaultdict[int, list[Latest]] = defaultdict(list)
     for run_id, key_id, value, timestamp_ms, step in rows:

@@ -19,6 +19,7 @@ COLUMNS = (
     "run_id, key_id, latest_step, latest_timestamp_ms, latest_value, "  # as the values of ``append`` stand
     "min_value, max_value, first_step, last_step, received, finite_sum, finite_count"
 )
+LATEST_OF_RUNS = "SELECT run_id, key_id, latest_value, latest_timestamp_ms, latest_step FROM metric_series WHERE run_id"
 # Of the values of one request: that many requests cannot add up to more than a double holds, which PostgreSQL refuses.
 MAX_SUM = 1e300
 # NaN is kept as NULL and ranks as 0 (MLflow's latest-metric rule); row values compare from left to right.

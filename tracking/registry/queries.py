@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tracking.core.errors import NotFoundError
 from tracking.core.pages import Page
+from tracking.core.store import rows_among
 from tracking.registry import filters
 from tracking.registry.models import (
     LoggedModel,
@@ -22,6 +23,12 @@ from tracking.runs.types import Pair
 from tracking.search.grammars import LOGGED_MODELS
 from tracking.search.parser import parse_filter
 from tracking.workspaces.models import Workspace
+
+USED_MODELS = (
+    "SELECT link.id, link.run_id, model.uid FROM run_model_input link "
+    "JOIN logged_model model ON model.id = link.model_id WHERE link.run_id"
+)
+MADE_MODELS = USED_MODELS.replace("run_model_input", "run_model_output").replace("model.uid", "model.uid, link.step")
 
 
 def get_model(*, workspace: Workspace, uid: str) -> LoggedModel:
@@ -84,11 +91,9 @@ def model_links_by_run(*, run_ids: Sequence[int]) -> dict[int, ModelLinks]:
     """Return which logged models each of these runs used and made; runs without any are absent. Two queries."""
     inputs: defaultdict[int, list[str]] = defaultdict(list)
     outputs: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
-    used = RunModelInput.objects.filter(run__in=run_ids).order_by("pk").values_list("run_id", "model__uid")
-    for run_id, uid in used:
+    for _, run_id, uid in sorted(rows_among(USED_MODELS, run_ids)):
         inputs[run_id].append(uid)
-    made = RunModelOutput.objects.filter(run__in=run_ids).order_by("pk").values_list("run_id", "model__uid", "step")
-    for run_id, uid, step in made:
+    for _, run_id, uid, step in sorted(rows_among(MADE_MODELS, run_ids)):
         outputs[run_id].append((uid, step))
     return {
         run_id: ModelLinks(tuple(inputs.get(run_id, ())), tuple(outputs.get(run_id, ())))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from django.db import IntegrityError, transaction
 
+from tracking.core.store import rows_among
 from tracking.runs import store
 from tracking.runs.models import RunDocument
 from tracking.runs.types import FINAL_STATUSES, RunDocumentMade
@@ -17,14 +18,18 @@ from tracking.runs.types import FINAL_STATUSES, RunDocumentMade
 
 def documents_by_run(*, run_ids: Sequence[int]) -> dict[int, str]:
     """Return the documents of those of the runs that have one. One query."""
-    kept = RunDocument.objects.filter(run__in=run_ids, body__isnull=False).values_list("run_id", "body")
-    return {run_id: body for run_id, body in kept if body}
+    return dict(rows_among(store.DOCUMENTS_OF_RUNS, run_ids))
 
 
 def list_to_make(*, limit: int) -> list[tuple[int, int]]:
     """Return ended runs that lack their document, each with the version it is at. One query, along an index."""
     to_make = RunDocument.objects.filter(body=None, run__status__in=FINAL_STATUSES)
     return list(to_make.values_list("run_id", "version")[:limit])
+
+
+def count_to_make() -> int:
+    """Count the ended runs that lack their document. One query, along an index."""
+    return RunDocument.objects.filter(body=None, run__status__in=FINAL_STATUSES).count()
 
 
 def keep_documents(*, made: Sequence[RunDocumentMade]) -> None:

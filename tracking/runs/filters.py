@@ -67,6 +67,8 @@ _STAT_COLUMNS = {Stat.LAST: "latest_value", Stat.MIN: "min_value", Stat.MAX: "ma
 FEW = 500
 # As many as are listed before a walk, so that what it meets is looked up in a list and not in a table.
 MANY = 20_000
+# Experiments whose indexes are walked side by side: each costs a page of its own.
+MOST_SIDE_BY_SIDE = 20
 _ARTIFACT_URI = Concat(
     Value("mlflow-artifacts:/"),
     Cast("experiment_id", CharField()),
@@ -150,8 +152,8 @@ def run_order(
     joins: dict[str, Join] = {}
     narrowed = narrowed or Narrowed()
     few = narrowed.few
-    scope = Q(experiment__in=names.experiment_pks) if few is None else Q(pk__in=few)
-    walks = [Walk(HAS_VALUE, scope, settled=0)]
+    scopes = _scopes(names.experiment_pks) if few is None else [Q(pk__in=few)]
+    walks = [Walk(HAS_VALUE, Q(), settled=0, parts=scopes)]
     for key in _leading(keys, newest, by_id):
         if key.entity in _CARRIED:
             carried, ids = _CARRIED[key.entity], names.list_ids(key.entity, key.key)
@@ -159,7 +161,7 @@ def run_order(
                 alias = f"carried_{len(joins)}"
                 joins[alias] = Join(carried.relation, Q((f"{carried.relation}__key__in", ids)))
                 if not columns and few is None and key.stat is Stat.LAST:
-                    walks = _walks(alias, key, ids, scope, tree, narrowed.many)
+                    walks = _walks(alias, key, ids, scopes, tree, narrowed.many)
                 columns += _carried_columns(alias, key)
         elif key.key == "end_time":
             columns += nullable(plain(key, "ended_at"))
@@ -194,6 +196,13 @@ def experiment_order(keys: Sequence[OrderKey]) -> Order[Experiment]:
     return Order(columns, joins)
 
 
+def _scopes(experiment_pks: Sequence[int]) -> list[Q]:
+    """Return what holds for the runs of each experiment, whose indexes are walked side by side; of too many, of all."""
+    if len(experiment_pks) > MOST_SIDE_BY_SIDE:
+        return [Q(experiment__in=experiment_pks)]
+    return [Q(experiment=pk) for pk in experiment_pks]
+
+
 def _carried_columns(alias: str, key: OrderKey) -> list[Column]:
     if key.entity is Entity.METRIC:
         value = Column(_stat(key.stat, f"{alias}__"), float, key.is_ascending)
@@ -204,7 +213,12 @@ def _carried_columns(alias: str, key: OrderKey) -> list[Column]:
 
 
 def _walks(
-    alias: str, key: OrderKey, ids: Sequence[int], scope: Q, tree: Tree | None, many: QuerySet[Any, Any] | None
+    alias: str,
+    key: OrderKey,
+    ids: Sequence[int],
+    scopes: Sequence[Q],
+    tree: Tree | None,
+    many: QuerySet[Any, Any] | None,
 ) -> list[Walk]:
     """Return the walks by what ``alias`` joins.
 
@@ -212,20 +226,25 @@ def _walks(
     database away from the index of values.
     """
     carried = _CARRIED[key.entity]
-    absent = scope & ~Q(Exists(_rows_of(carried.relation).filter(key__in=ids)))
+    absent = ~Q(Exists(_rows_of(carried.relation).filter(key__in=ids)))
+    parts = [Q((f"{alias}__key", pk)) for pk in ids] if len(ids) <= MOST_SIDE_BY_SIDE else []
     listed = Q() if many is None else Q(ForSqlite(In(F(f"{alias}__run_id"), many)))
     if key.entity is not Entity.METRIC:
         return [
-            Walk(HAS_VALUE, Q((f"{alias}__pk__isnull", False)) & listed, settled=1),
-            Walk(IS_ABSENT, absent, settled=3, without=alias),
+            Walk(HAS_VALUE, Q((f"{alias}__pk__isnull", False)) & listed, settled=1, parts=parts),
+            Walk(IS_ABSENT, absent, settled=3, without=alias, parts=scopes),
         ]
     value = f"{alias}__{carried.column}"
     bounds = [compare_column(value, one.op, one.value) for one in _conjuncts(tree) if _bounds(one, key)]
-    walk = Walk(HAS_VALUE, reduce(and_, bounds, Q((f"{value}__isnull", False)) & listed), settled=1)
+    walk = Walk(HAS_VALUE, reduce(and_, bounds, Q((f"{value}__isnull", False)) & listed), settled=1, parts=parts)
     if bounds:
         return [walk]
     nan = Q((f"{alias}__pk__isnull", False), (f"{value}__isnull", True))
-    return [walk, Walk(IS_NULL, nan, settled=2), Walk(IS_ABSENT, absent, settled=2, without=alias)]
+    return [
+        walk,
+        Walk(IS_NULL, nan, settled=2, parts=parts),
+        Walk(IS_ABSENT, absent, settled=2, without=alias, parts=scopes),
+    ]
 
 
 def _bounds(comparison: Comparison, key: OrderKey) -> bool:

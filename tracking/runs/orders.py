@@ -6,7 +6,7 @@ page costs the same wherever it lies and however many rows there are.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -17,6 +17,7 @@ from django.db.models.lookups import IsNull
 from tracking.core.clock import EPOCH
 from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import KeyValue, Page, decode_token, encode_token
+from tracking.core.store import Statement, fetch, merge_of, statement_of
 
 Row = TypeVar("Row", bound=Model)
 SortValue: TypeAlias = str | int | float | datetime
@@ -51,13 +52,25 @@ class Join:
 class Walk:
     """A stretch of an order, all of whose rows have one rank, the first column: what holds for them.
 
-    The first ``settled`` columns do not differ among them. ``without`` names a join that it has no use for.
+    The first ``settled`` columns do not differ among them. ``without`` names a join that it has no use for. ``parts``:
+    what holds for some of them and for no others, each of which an index has in order; they are walked side by side.
     """
 
     rank: int
     condition: Q
     settled: int
     without: str = ""
+    parts: Sequence[Q] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A walk of a page as a statement: what it selects, the first ``width`` of which are asked for."""
+
+    walk: Walk
+    statement: Statement | None
+    selected: Sequence[str]
+    width: int
 
 
 class Order(Generic[Row]):
@@ -88,23 +101,45 @@ class Order(Generic[Row]):
 
     def values(self, queryset: QuerySet[Row], *, fields: Sequence[str], token: str, limit: int) -> Page[Sequence[Any]]:
         """Return a page as ``page`` does, of these fields of its rows."""
+        return self.collect(self.stretches(queryset, fields=fields, token=token, limit=limit), limit=limit)
+
+    def stretches(
+        self, queryset: QuerySet[Row], *, fields: Sequence[str], token: str, limit: int
+    ) -> Iterator["Stretch"]:
+        """Yield the statements whose rows one after the other ``collect`` takes its page from."""
         after = decode_token(token, length=len(self._columns)) if token else ()
         begin = self._rank_in(after, token)
+        for walk in self._walks:
+            if walk.rank < begin:
+                continue
+            names = list(self._columns)[walk.settled :]
+            behind = self._behind(after, names, token) if after and walk.rank == begin else Q()
+            selected = list(dict.fromkeys([*fields, *names]))
+            directions = [name if self._columns[name].is_ascending else f"-{name}" for name in names]
+            parts = [
+                statement_of(
+                    self._walked(queryset, walk, part)
+                    .filter(behind)
+                    .order_by(*directions)
+                    .values_list(*selected)[: limit + 1]
+                )
+                for part in walk.parts or [Q()]
+            ]
+            places = [(selected.index(name), self._columns[name].is_ascending) for name in names]
+            yield Stretch(walk, merge_of(parts, places, limit=limit + 1), selected, len(fields))
+
+    def collect(self, stretches: Iterable["Stretch"], *, limit: int) -> Page[Sequence[Any]]:
+        """Return the page of ``limit`` rows that begins with the stretches; asks no more of them than it needs."""
         rows: list[Sequence[Any]] = []
         last: tuple[KeyValue, ...] = ()
-        for walk in self._walks:
-            if walk.rank < begin or len(rows) > limit:
-                continue
-            found, names = self._walked(queryset, walk), list(self._columns)[walk.settled :]
-            if after and walk.rank == begin:
-                found = found.filter(self._behind(after, names, token))
-            selected = list(dict.fromkeys([*fields, *names]))
-            directions = (name if self._columns[name].is_ascending else f"-{name}" for name in names)
-            some = list(found.order_by(*directions).values_list(*selected)[: limit + 1 - len(rows)])
+        for stretch in stretches:
+            some = fetch(stretch.statement)
             if len(rows) < limit <= len(rows) + len(some):
-                last = self._place(walk, dict(zip(selected, some[limit - 1 - len(rows)], strict=True)))
-            rows += (row[: len(fields)] for row in some)
-        return Page(rows[:limit], encode_token(last) if len(rows) > limit else None)
+                last = self._place(stretch.walk, dict(zip(stretch.selected, some[limit - 1 - len(rows)], strict=True)))
+            rows += (row[: stretch.width] for row in some) if len(stretch.selected) > stretch.width else some
+            if len(rows) > limit:
+                return Page(rows[:limit], encode_token(last))
+        return Page(rows, None)
 
     def _rank_in(self, after: Sequence[KeyValue], token: str) -> int:
         """Return the rank of the walk that a token's values lie in.
@@ -117,8 +152,8 @@ class Order(Generic[Row]):
             return after[0]
         raise _foreign(token)
 
-    def _walked(self, queryset: QuerySet[Row], walk: Walk) -> QuerySet[Row]:
-        """Return the rows of a walk, with the columns in which they differ."""
+    def _walked(self, queryset: QuerySet[Row], walk: Walk, part: Q) -> QuerySet[Row]:
+        """Return the rows of a part of a walk, with the columns in which they differ."""
         # A FilteredRelation serves one queryset: Django rewrites its condition in place.
         joins = {
             name: FilteredRelation(join.relation, condition=join.condition)
@@ -127,7 +162,7 @@ class Order(Generic[Row]):
         }
         columns = list(self._columns.items())[walk.settled :]
         expressions = {name: column.expression for name, column in columns if not column.field}
-        found: QuerySet[Row] = queryset.annotate(**joins).filter(walk.condition).annotate(**expressions)
+        found: QuerySet[Row] = queryset.annotate(**joins).filter(walk.condition & part).annotate(**expressions)
         return found
 
     def _behind(self, after: Sequence[KeyValue], names: Sequence[str], token: str) -> Q:

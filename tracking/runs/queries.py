@@ -2,19 +2,23 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.memory import Memory
 from tracking.core.pages import Page
-from tracking.runs import filters
-from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunTag
+from tracking.core.store import rows_among
+from tracking.runs import filters, store
+from tracking.runs.models import Experiment, Key, Param, Run, RunTag
+from tracking.runs.orders import Order, Stretch
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_ALIAS,
     MAX_RUN_TAG_VALUE,
@@ -38,6 +42,9 @@ from tracking.workspaces.models import Workspace
 MAX_ID = 2**63 - 1
 _experiment_pks: Memory[tuple[int, str], int] = Memory(size=10_000)
 HEAD_FIELDS = tuple("id" if name == "pk" else name for name in RunHead.__struct_fields__)
+EXPERIMENT_FIELDS = ("id", "name", "created_at", "updated_at", "deleted_at", "is_default")
+MAX_REMEMBERED = 2_000  # characters of a search of experiments
+_experiment_fields = attrgetter(*EXPERIMENT_FIELDS)
 _names: Memory[int, str] = Memory(size=100_000)
 _by_key = attrgetter("key")
 _refs: Memory[tuple[int, str], RunRef] = Memory(size=10_000)
@@ -118,12 +125,24 @@ def search_experiments(
 
     :raises FilterError: if the filter or the order does not parse.
     """
+    asked = (workspace.pk, filter_text, tuple(order_by), lifecycle, page_token, max_results)
+    is_short = len(filter_text) + len(page_token) + sum(map(len, order_by)) < MAX_REMEMBERED
+    order, stretches = (_experiments_asked if is_short else _experiments_asked.__wrapped__)(*asked)
+    page = order.collect(stretches, limit=max_results)
+    tags = store.tags_by_experiment([row[0] for row in page.rows])
+    return Page([_experiment_row(row, tags) for row in page.rows], page.next_token)
+
+
+@lru_cache(maxsize=500)
+def _experiments_asked(
+    workspace_id: int, filter_text: str, order_by: tuple[str, ...], lifecycle: Lifecycle, token: str, limit: int
+) -> tuple[Order[Experiment], tuple[Stretch, ...]]:
+    """Return a search as statements, which say nothing of what is stored: to write them takes longer than to answer."""
     tree = parse_filter(filter_text, EXPERIMENTS)
     order = filters.experiment_order(parse_order_by(order_by, EXPERIMENTS))
-    found = _in_lifecycle(Experiment.objects.filter(workspace=workspace), lifecycle)
+    found = _in_lifecycle(Experiment.objects.filter(workspace=workspace_id), lifecycle)
     found = found.filter(filters.experiment_condition(tree)) if tree else found
-    page = order.page(found, token=page_token, limit=max_results)
-    return Page(experiment_rows(page.rows), page.next_token)
+    return order, tuple(order.stretches(found, fields=EXPERIMENT_FIELDS, token=token, limit=limit))
 
 
 def experiments_of(*, workspace: Workspace) -> list[int]:
@@ -223,29 +242,20 @@ def new_run_tags(run: Run, *, tags: Sequence[Pair]) -> list[Pair]:
 
 def params_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Pair]]:
     """Return the params of these runs by run, by key. One query, two for keys that were not asked for lately."""
-    return _pairs(Param.objects.filter(run__in=run_ids).values_list("run_id", "key_id", "value"))
+    return _pairs(rows_among(store.PARAMS_OF_RUNS, run_ids))
 
 
 def tags_by_run(*, run_ids: Sequence[int]) -> dict[int, list[Pair]]:
     """Return the tags of these runs by run, by key. One query, two for keys that were not asked for lately."""
-    return _pairs(RunTag.objects.filter(run__in=run_ids).values_list("run_id", "key_id", "value"))
+    return _pairs(rows_among(store.TAGS_OF_RUNS, run_ids))
 
 
 def datasets_by_run(*, run_ids: Sequence[int]) -> dict[int, list[DatasetLogged]]:
     """Return the datasets that each of these runs used, as they were logged. One query."""
     datasets: defaultdict[int, list[DatasetLogged]] = defaultdict(list)
-    for given in DatasetInput.objects.filter(run__in=run_ids).select_related("dataset").order_by("pk"):
-        datasets[given.run_id].append(
-            DatasetLogged(
-                name=given.dataset.name,
-                digest=given.dataset.digest,
-                source_type=given.dataset.source_type,
-                source=given.dataset.source,
-                schema=given.dataset.schema,
-                profile=given.dataset.profile,
-                tags=tuple(Pair(tag["key"], tag["value"]) for tag in given.tags),
-            )
-        )
+    for row in sorted(rows_among(store.DATASETS_OF_RUNS, run_ids)):
+        fields = (*row[2:-1], msgspec.json.decode(row[-1], type=tuple[Pair, ...]))
+        datasets[row[1]].append(DatasetLogged(*fields))
     return datasets
 
 
@@ -375,8 +385,7 @@ def _in_lifecycle(found: QuerySet[Stored], lifecycle: Lifecycle) -> QuerySet[Sto
     return found.filter(deleted_at__isnull=lifecycle is Lifecycle.ACTIVE)
 
 
-def _pairs(rows: Iterable[tuple[int, int, str]]) -> dict[int, list[Pair]]:
-    found = list(rows)
+def _pairs(found: Sequence[tuple[Any, ...]]) -> dict[int, list[Pair]]:
     names = names_by_key({key_id for _, key_id, _ in found})
     by_run: defaultdict[int, list[Pair]] = defaultdict(list)
     for run_id, key_id, value in found:
@@ -388,22 +397,14 @@ def _pairs(rows: Iterable[tuple[int, int, str]]) -> dict[int, list[Pair]]:
 
 def experiment_rows(experiments: Sequence[Experiment]) -> list[ExperimentRow]:
     """Return experiments with their tags, in the given order. One query."""
-    tags = ExperimentTag.objects.filter(experiment__in=[e.pk for e in experiments])
-    by_experiment: defaultdict[int, list[Pair]] = defaultdict(list)
-    for experiment_id, key, value in sorted(tags.values_list("experiment_id", "key", "value")):
-        by_experiment[experiment_id].append(Pair(key, value))
-    return [
-        ExperimentRow(
-            pk=experiment.pk,
-            name=experiment.name,
-            created_at=experiment.created_at,
-            updated_at=experiment.updated_at,
-            is_deleted=experiment.deleted_at is not None,
-            is_default=experiment.is_default,
-            tags=tuple(by_experiment.get(experiment.pk, ())),
-        )
-        for experiment in experiments
-    ]
+    tags = store.tags_by_experiment([experiment.pk for experiment in experiments])
+    return [_experiment_row(_experiment_fields(experiment), tags) for experiment in experiments]
+
+
+def _experiment_row(fields: Sequence[Any], tags: Mapping[int, list[Pair]]) -> ExperimentRow:
+    pk, name, created_at, updated_at, deleted_at, is_default = fields
+    own = tuple(tags.get(pk, ()))
+    return ExperimentRow(pk, name, created_at, updated_at, deleted_at is not None, is_default, own)
 
 
 def key_ids_by_name(*, experiment_ids: Iterable[int], kind: KeyKind, names: Sequence[str]) -> dict[str, list[int]]:

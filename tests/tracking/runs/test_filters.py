@@ -272,7 +272,7 @@ class TestRunOrder:
 
     @pytest.mark.parametrize("is_first_page", [True, False])
     def test_by_default_reads_an_index_and_sorts_nothing(self, runs: list[Facts], is_first_page: bool) -> None:
-        order, found = run_order_of([]), Run.objects.filter(experiment__in=[runs[0].experiment_pk], deleted_at=None)
+        order, found = run_order([], KeyIds([runs[0].experiment_pk], None, [])), Run.objects.filter(deleted_at=None)
         token = "" if is_first_page else order.page(found, token="", limit=5).next_token or ""
 
         with CaptureQueriesContext(connection) as captured:

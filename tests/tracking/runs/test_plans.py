@@ -79,7 +79,7 @@ def know_the_tables() -> None:
     """Let PostgreSQL count, as autovacuum does, and plan as it does for large tables."""
     if connection.vendor != IS_SQLITE:
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE run, param, run_tag, metric_series, key")
+            cursor.execute("ANALYZE experiment, run, param, run_tag, metric_series, key")
             for way in ("seqscan", "bitmapscan"):  # what it prefers while the tables are small
                 cursor.execute(f"SET LOCAL enable_{way} = off")
 
@@ -282,11 +282,11 @@ class Plan:
     reads_a_whole_table: bool
 
     @classmethod
-    def of(cls, ask: Callable[[], object]) -> "Plan":
-        """Return the plan of the last query, which is the one for the page."""
+    def of(cls, ask: Callable[[], object], *, query: int = -1) -> "Plan":
+        """Return the plan of one query, of the last, which is the one for the page, unless told."""
         with CaptureQueriesContext(connection) as caught:
             ask()
-        sql = caught.captured_queries[-1]["sql"]
+        sql = caught.captured_queries[query]["sql"]
         if connection.vendor != IS_SQLITE:
             nodes = list(nodes_of(plan_of(sql)))
             kinds = [node["Node Type"] for node in nodes]
@@ -298,6 +298,70 @@ class Plan:
         indexes = [line.partition(" INDEX ")[2].partition(" ")[0] for line in lines if " INDEX " in line]
         sorts = "USE TEMP B-TREE FOR ORDER BY" in lines
         return cls("\n".join(lines)[:2000], indexes, sorts, any(line.startswith("SCAN") for line in lines))
+
+
+class TestExperiments:
+    def test_are_searched_in_an_index_of_their_names(self, lab: Lab) -> None:
+        def add(count: int) -> None:
+            Experiment.objects.bulk_create(
+                Experiment(
+                    workspace=lab.workspace,
+                    name=f"bulk-{number}",
+                    created_at=from_ms(START_MS + number),
+                    updated_at=from_ms(0),
+                )
+                for number in range(Experiment.objects.count(), count)
+            )
+            know_the_tables()
+
+        def newest() -> object:
+            return queries.search_experiments(workspace=lab.workspace, max_results=PAGE)
+
+        def named() -> object:
+            return queries.search_experiments(workspace=lab.workspace, filter_text="name LIKE '%9%'", max_results=PAGE)
+
+        add(500)
+        before = work_of(newest)
+        plans = [Plan.of(ask, query=0) for ask in (newest, named)]
+        add(5_000)
+
+        assert work_of(newest) <= 1.5 * before + 20
+        # PostgreSQL may rather sort the few that it expects to match.
+        walked = plans if connection.vendor == IS_SQLITE else plans[:1]
+        assert [(plan.indexes[:1], plan.sorts) for plan in walked] == [(["experiment_searched"], False)] * len(walked)
+
+
+class TestSeveralExperiments:
+    """Are walked side by side: a page costs a page of each, and comes in the order of all."""
+
+    @pytest.mark.parametrize("asked", [{}, {"order_by": ["metrics.acc DESC"]}, {"order_by": ["params.lr"]}])
+    def test_are_walked_side_by_side(self, lab: Lab, asked: dict[str, Any]) -> None:
+        second = Experiment.objects.create(
+            workspace=lab.workspace, name="speech", created_at=from_ms(0), updated_at=from_ms(0)
+        )
+        labs = [lab, Lab(lab.workspace, second)]
+        ids = [str(one.experiment.pk) for one in labs]
+
+        def search(token: str = "", size: int = PAGE) -> Any:
+            return queries.search_run_heads(
+                workspace=lab.workspace, experiment_ids=ids, page_token=token, max_results=size, **asked
+            )
+
+        for one in labs:
+            one.grow_to(400)
+        before = work_of(search)
+        walked: list[object] = []
+        token: str | None = ""
+        while token is not None:
+            page = search(token)
+            walked, token = walked + page.rows, page.next_token
+        at_once = search(size=1_000).rows
+        for one in labs:
+            one.grow_to(1_600)
+
+        assert len(walked) == 800
+        assert walked == at_once
+        assert "params" in str(asked) or work_of(search) <= 1.5 * before + 20
 
 
 class TestPlan:

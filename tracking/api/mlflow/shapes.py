@@ -40,19 +40,28 @@ def pairs(found: Iterable[Pair]) -> list[Json]:
     return [{"key": pair.key, "value": pair.value} for pair in found]
 
 
-def experiment(row: ExperimentRow, workspace: "Workspace") -> Json:
+class _Experiment(msgspec.Struct, omit_defaults=True, gc=False):
+    experiment_id: str
+    name: str
+    artifact_location: str
+    lifecycle_stage: str
+    creation_time: int | None
+    last_update_time: int | None
+    workspace: str
+    tags: Sequence[Pair] = ()
+
+
+def experiment(row: ExperimentRow, workspace: "Workspace") -> msgspec.Struct:
     """Return an Experiment."""
-    return compact(
-        {
-            "experiment_id": str(row.pk),
-            "name": row.name,
-            "artifact_location": f"{URI_SCHEME}{row.pk}",
-            "lifecycle_stage": _stage(row.is_deleted),
-            "creation_time": to_ms(row.created_at),
-            "last_update_time": to_ms(row.updated_at),
-            "tags": pairs(row.tags),
-            "workspace": workspace.name,
-        }
+    return _Experiment(
+        str(row.pk),
+        row.name,
+        f"{URI_SCHEME}{row.pk}",
+        _stage(row.is_deleted),
+        to_ms(row.created_at),
+        to_ms(row.updated_at),
+        workspace.name,
+        row.tags,
     )
 
 
