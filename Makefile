@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS := -n 4 --dist loadfile  # much of it waits for servers: two processes a core
+# Where it is set, each of hundreds of processes would compile this project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check proof bench screenshots translations clean
 

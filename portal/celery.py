@@ -12,7 +12,9 @@ from typing import Any
 import structlog
 from celery import Celery, bootsteps
 from celery.platforms import SecurityWarning
+from celery.signals import task_postrun, task_prerun, worker_init
 from django.conf import settings
+from django.db.backends.signals import connection_created
 
 # Celery warns root because of pickled messages; ours are JSON (accept_content below).
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -66,6 +68,7 @@ app.conf.update(
     task_publish_retry=False,
     timezone="UTC",
     beat_schedule={
+        "seal-audit": {"task": "audit.seal", "schedule": 30},
         "forget-expired-credentials": {"task": "identity.forget_expired", "schedule": 3600},
         "sweep-partial-uploads": {"task": "artifacts.sweep_partials", "schedule": 600},
         "measure-artifacts": {"task": "artifacts.measure_usage", "schedule": 1800},
@@ -81,9 +84,36 @@ app.conf.update(
         "look-for-orphans": {"task": "cleanup.look_for_orphans", "schedule": 86_400},
     },
 )
-app.autodiscover_tasks(
-    ["tracking.identity", "tracking.artifacts", "tracking.metrics", "tracking.cleanup", "tracking.api"]
-)
+app.autodiscover_tasks([f"tracking.{room}" for room in ("audit", "identity", "artifacts", "metrics", "cleanup", "api")])
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def spare_memory(**_: object) -> None:
+    """Let a worker hold little of an SQLite database in memory: what it removes, it reads once."""
+    connection_created.connect(_hold_few_pages, dispatch_uid="a worker holds few pages")
+
+
+def _hold_few_pages(connection: Any, **_: object) -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA mmap_size=0")
+            cursor.execute("PRAGMA cache_size=-8192")
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def note_start(**given: Any) -> None:
+    """Have every task noted as it begins."""
+    from tracking.work import tasks  # it has tables, and Django is not ready when this module is read
+
+    tasks.note_start(**given)
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator]
+def note_end(**given: Any) -> None:
+    """Have every task noted as it ends."""
+    from tracking.work import tasks
+
+    tasks.note_end(**given)
 
 
 class TimetableWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

@@ -41,7 +41,12 @@ SETTINGS = (
         "https here says that a proxy terminates TLS.",
     ),
     Setting("PORTAL_DATA_DIR", "data", "Folder of the database, the artifacts, the secret key and the queue."),
-    Setting("PORTAL_SECRET_KEY", "", "Signing key, 50 characters or more. Empty: made once, kept in the data folder."),
+    Setting(
+        "PORTAL_SECRET_KEY",
+        "",
+        "Signing key, 50 characters or more, which also encrypts datastores' credentials. Empty: made once, kept in "
+        "the data folder.",
+    ),
     Setting(
         "DATABASE_URL",
         "",
@@ -61,6 +66,18 @@ SETTINGS = (
         "ARTIFACT_ROOT",
         "",
         "Where artifacts live: a folder, s3://bucket/prefix, az://container/prefix or gs://…. Empty: data folder.",
+    ),
+    Setting(
+        "PORTAL_DATASTORE_ROOTS",
+        "",
+        "Folders, separated by commas, in which owners of workspaces may register local datastores: what lies there is "
+        "open to all of them. Empty: no local datastores.",
+    ),
+    Setting(
+        "PORTAL_DATASTORE_PRIVATE_ENDPOINTS",
+        "",
+        "Private addresses or networks, separated by commas, that endpoints of datastores may have, also without TLS, "
+        "e.g. 10.0.8.0/24. Empty: public addresses only.",
     ),
     Setting(
         "PORTAL_ALLOWED_HOSTS",
@@ -126,6 +143,8 @@ class Env:
     sqlite_synchronous: str
     redis_url: str
     artifact_root: str
+    datastore_roots: tuple[Path, ...]
+    datastore_private_endpoints: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     web_processes: int
@@ -182,8 +201,12 @@ def read_env(environ: Mapping[str, str] = os.environ) -> Env:
         sqlite_synchronous=_choice("PORTAL_SQLITE_SYNCHRONOUS", get("PORTAL_SQLITE_SYNCHRONOUS"), ("FULL", "NORMAL")),
         redis_url=_scheme("REDIS_URL", get("REDIS_URL"), ("redis", "rediss", "unix")),
         artifact_root=get("ARTIFACT_ROOT") or str(data_dir / "artifacts"),
+        datastore_roots=_datastore_roots(get("PORTAL_DATASTORE_ROOTS")),
+        datastore_private_endpoints=_networks(
+            "PORTAL_DATASTORE_PRIVATE_ENDPOINTS", get("PORTAL_DATASTORE_PRIVATE_ENDPOINTS")
+        ),
         allowed_hosts=_hosts(get("PORTAL_ALLOWED_HOSTS"), host, url),
-        trusted_proxies=_networks(get("PORTAL_TRUSTED_PROXIES")),
+        trusted_proxies=_networks("PORTAL_TRUSTED_PROXIES", get("PORTAL_TRUSTED_PROXIES")),
         web_processes=_number("PORTAL_WEB_PROCESSES", get("PORTAL_WEB_PROCESSES"), least=1, most=256),
         web_threads=_number("PORTAL_WEB_THREADS", get("PORTAL_WEB_THREADS"), least=1, most=1024),
         statement_timeout_s=_number(
@@ -290,11 +313,19 @@ def _hosts(text: str, host: str, url: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def _networks(name: str, text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise SettingError(f"PORTAL_TRUSTED_PROXIES={text} is not a list of addresses or networks: {error}.") from None
+        raise SettingError(f"{name}={text} is not a list of addresses or networks: {error}.") from None
+
+
+def _datastore_roots(text: str) -> tuple[Path, ...]:
+    folders = tuple(Path(part.strip()) for part in text.split(",") if part.strip())
+    for folder in folders:
+        if not folder.is_absolute() or folder.resolve() == Path("/"):
+            raise SettingError(f"PORTAL_DATASTORE_ROOTS={text}: {folder} must be an absolute path, and not / itself.")
+    return folders
 
 
 def _secret_key(text: str, data_dir: Path) -> str:

@@ -2,6 +2,8 @@
 
 import sys
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
@@ -43,6 +45,7 @@ MIDDLEWARE = [
     "portal.middleware.BrowserFeatures",
     "django.middleware.security.SecurityMiddleware",
     "portal.middleware.ApiShortcut",
+    "portal.middleware.CompressPages",
     "portal.middleware.RefuseNul",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -92,6 +95,13 @@ else:
 CELERY_APP = "portal.celery.app"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ARTIFACT_ROOT = ENV.artifact_root
+DATASTORE_ROOTS, DATASTORE_PRIVATE_ENDPOINTS = ENV.datastore_roots, ENV.datastore_private_endpoints
+# Where no datastore may be: secrets, the database, artifacts, this program.
+OWN_PLACES = [ENV.data_dir, BASE_DIR]
+if ARTIFACT_ROOT.startswith(("/", "file:///")):
+    OWN_PLACES.append(Path(unquote(ARTIFACT_ROOT.removeprefix("file://"))))
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    OWN_PLACES.append(Path(DATABASES["default"]["NAME"]).absolute())
 PORTAL_URL = ENV.url
 
 # ---- limits --------------------------------------------------------------------------------------------------------

@@ -17,11 +17,13 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from portal.env import SETTINGS
+from tests.support import prepared
 from tests.support.postgres import Cluster
 from tests.support.programs import CHROMIUM, IS_CI, MissingProgramError, need
 from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
+    from tests.support.buckets import AzureServer, S3Server
     from tests.support.people import People
     from tests.support.portal import Portal
 
@@ -63,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if is_main and config.getoption("--database") == "postgres":
         os.environ["DATABASE_URL"] = _cluster(config).url()  # the workers inherit it
     config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="mlportal-tests-"))
+    if is_main:
+        os.environ[prepared.FOLDER] = str(config.stash[FOLDER] / "prepared")
     os.environ["PORTAL_DATA_DIR"] = str(config.stash[FOLDER] / "data")
     os.environ["PORTAL_LOG_LEVEL"] = "WARNING"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
@@ -123,13 +127,27 @@ def forgetful() -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Begin with a copy of the database that is migrated already; keep it where it is a file."""
+    from django.db import connection
+
+    test = connection.settings_dict["TEST"]
+    if connection.vendor == "sqlite":
+        prepared.copy_sqlite(Path(test["NAME"]))
+    else:
+        test["TEMPLATE"] = prepared.template()
+    return connection.vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """Let tests that commit be cleaned up after: the audit log refuses SQLite's way of emptying a table."""
     from django.db import connection
 
     if connection.vendor == "sqlite":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER audit_event_is_not_deleted")
+            for table in ("audit_event", "audit_seal"):
+                cursor.execute(f"DROP TRIGGER {table}_is_not_deleted")
 
 
 @pytest.fixture
@@ -150,6 +168,26 @@ def chromium() -> Path:
 def redis_server() -> Iterator[RedisServer]:
     """Run a Redis server; its address is ``.url``."""
     server = RedisServer.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator["S3Server"]:
+    """Run an S3 server."""
+    from tests.support.buckets import S3Server
+
+    server = S3Server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator["AzureServer"]:
+    """Run Azurite."""
+    from tests.support.buckets import AzureServer
+
+    server = AzureServer.start()
     yield server
     server.stop()
 

@@ -1,7 +1,8 @@
 """Every table, brought together for Django; nothing else imports this module."""
 
-from tracking.audit.models import AuditEvent
+from tracking.audit.models import AuditEvent, AuditSeal
 from tracking.cleanup.models import Deletion
+from tracking.datastores.models import Datastore
 from tracking.identity.models import AccessToken, Attempts, DeviceLogin, Session, SignInLink, User
 from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
 from tracking.registry.models import (
@@ -14,14 +15,17 @@ from tracking.registry.models import (
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
 from tracking.saved_views.models import SavedView
+from tracking.work.models import TaskNote
 from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
 __all__ = [
     "AccessToken",
     "Attempts",
     "AuditEvent",
+    "AuditSeal",
     "Dataset",
     "DatasetInput",
+    "Datastore",
     "Deletion",
     "DeviceLogin",
     "Experiment",
@@ -47,6 +51,7 @@ __all__ = [
     "SavedView",
     "Session",
     "SignInLink",
+    "TaskNote",
     "User",
     "Workspace",
     "WorkspaceUsage",

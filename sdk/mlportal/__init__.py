@@ -11,6 +11,7 @@ goes wrong is an error of ``mlportal.errors``. Nothing is printed; warnings go t
 
 from mlportal._mlflow import Point
 from mlportal._version import __version__
+from mlportal.datastore import Datastore
 from mlportal.deletions import Deletion, DeletionPlan
 from mlportal.errors import (
     AlreadyExistsError,
@@ -30,6 +31,7 @@ from mlportal.errors import (
 )
 from mlportal.experiment import Experiment
 from mlportal.groups import Lock, ResourceGroup
+from mlportal.models import Model
 from mlportal.run import Run
 from mlportal.workspace import Workspace
 
@@ -37,6 +39,7 @@ __all__ = [
     "AlreadyExistsError",
     "ConfigError",
     "ConflictError",
+    "Datastore",
     "Deletion",
     "DeletionFailedError",
     "DeletionPlan",
@@ -44,6 +47,7 @@ __all__ = [
     "InvalidError",
     "Lock",
     "MlportalError",
+    "Model",
     "NotFoundError",
     "NotMlportalError",
     "NotSignedInError",

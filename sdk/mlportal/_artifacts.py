@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import httpx
 
+from mlportal._mlflow import api_root
 from mlportal._transport import Transport, quoted
 from mlportal.errors import InvalidError, MlportalError, ServerUnreachableError
 
@@ -32,18 +33,18 @@ class FileRow:
 class Artifacts:
     """The files below one artifact address."""
 
-    def __init__(self, transport: Transport, workspace: str, artifact_uri: str) -> None:
+    def __init__(self, transport: Transport, workspace: str | None, artifact_uri: str) -> None:
         if not artifact_uri.startswith(SCHEME) or artifact_uri.startswith(f"{SCHEME}/"):
             raise InvalidError(f"Artifacts at {artifact_uri[:200]!r} do not go through this server.")
         self._transport = transport
         self._root = artifact_uri[len(SCHEME) :].strip("/")
-        self._path = f"{quoted('w', workspace)}/api/2.0/mlflow-artifacts/artifacts"
+        self._path = f"{api_root(workspace)}/mlflow-artifacts/artifacts"
 
     def list_folder(self, folder: str = "") -> list[FileRow]:
         """Return what lies in a folder, by name; nothing if there is no such folder."""
-        answer = self._transport.get(self._path, {"path": _joined(self._root, folder)})
+        answer = self._transport.get(self._path, {"path": joined(self._root, folder)})
         rows = [
-            FileRow(_joined(folder, one["path"]), bool(one.get("is_dir")), one.get("file_size"))
+            FileRow(joined(folder, one["path"]), bool(one.get("is_dir")), one.get("file_size"))
             for one in answer.get("files", [])
         ]
         return sorted(rows, key=lambda row: row.path)
@@ -92,6 +93,16 @@ class Artifacts:
         _check_name(name)
         return self._transport.send("GET", self._address(name)).content
 
+    def chunks(self, name: str, begin: int = 0) -> Iterator[bytes]:
+        """Yield what is in a file from byte ``begin`` on, streamed once, without patience.
+
+        :raises NotFoundError: if there is no such file.
+        """
+        _check_name(name)
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begin}-"} if begin else {})}
+        with self._transport.stream(self._address(name), headers=headers) as response:
+            yield from response.iter_raw(CHUNK_BYTES)
+
     def _upload_stream(self, name: str, file: BinaryIO, progress: Progress | None) -> None:
         begin = file.tell()
         size_bytes = file.seek(0, os.SEEK_END) - begin
@@ -131,7 +142,7 @@ class Artifacts:
             pause_s = min(pause_s * 2, 10)
 
     def _address(self, name: str) -> str:
-        return f"{self._path}/{quoted(*_joined(self._root, name).split('/'))}"
+        return f"{self._path}/{quoted(*joined(self._root, name).split('/'))}"
 
 
 def safe_target(folder: Path, name: str) -> Path:
@@ -150,11 +161,12 @@ def _copy(response: httpx.Response, file: BinaryIO, progress: Progress | None) -
             progress(len(chunk))
 
 
-def _joined(folder: str, name: str) -> str:
+def joined(folder: str, name: str) -> str:
+    """Return the path of ``name`` in a folder; either may be empty."""
     return f"{folder}/{name}" if folder and name else folder or name
 
 
 def _check_name(name: str) -> None:
     parts = name.split("/")
     if "" in parts or "." in parts or ".." in parts or "\\" in name or ":" in parts[0][1:2]:
-        raise InvalidError(f"{name[:200]!r} is not the name of a file in a run; one looks like 'outputs/model.pkl'.")
+        raise InvalidError(f"{name[:200]!r} is not the name of a file; one looks like 'outputs/model.pkl'.")

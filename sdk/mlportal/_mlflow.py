@@ -14,6 +14,8 @@ from mlportal.errors import NotFoundError
 
 HISTORY_PAGE = 25_000
 RUNS_PAGE = 1_000
+MODELS_PAGE = 100
+MOST_EXPERIMENTS = 500
 MOST_METRICS, MOST_PARAMS, MOST_TAGS = 1000, 100, 100
 LARGEST = sys.float_info.max
 
@@ -60,17 +62,17 @@ class ExperimentRow:
 
 
 class MlflowApi:
-    """The calls, below ``/w/<workspace>/``."""
+    """The calls, below ``/w/<workspace>/``; without a workspace at the server's root, where MLflow's own has them."""
 
-    def __init__(self, transport: Transport, workspace: str) -> None:
+    def __init__(self, transport: Transport, workspace: str | None) -> None:
         self.transport = transport
         self.workspace = workspace
-        self._root = f"{quoted('w', workspace)}/api/2.0"
+        self._root = api_root(workspace)
 
     def find_experiment(self, name: str) -> ExperimentRow | None:
         """Return the experiment of this name, deleted or not, or None."""
         try:
-            answer = self._get("experiments/get-by-name", {"experiment_name": name})
+            answer = self.get("experiments/get-by-name", {"experiment_name": name})
         except NotFoundError as error:
             if str(error).startswith("Could not find experiment"):
                 return None
@@ -79,21 +81,21 @@ class MlflowApi:
 
     def get_experiment(self, experiment_id: str) -> ExperimentRow:
         """Return an experiment. :raises NotFoundError: if there is none."""
-        return experiment_row(self._get("experiments/get", {"experiment_id": experiment_id})["experiment"])
+        return experiment_row(self.get("experiments/get", {"experiment_id": experiment_id})["experiment"])
 
     def create_experiment(self, name: str) -> str:
         """Create an experiment and return its id."""
-        return str(self._post("experiments/create", {"name": name}, may_repeat=False)["experiment_id"])
+        return str(self.post("experiments/create", {"name": name}, may_repeat=False)["experiment_id"])
 
     def list_experiments(self, *, view: str) -> Iterator[ExperimentRow]:
         """Yield the experiments of the workspace, newest first. ``view``: ACTIVE_ONLY, DELETED_ONLY, ALL."""
         body = {"max_results": 1000, "view_type": view}
-        for page in self._pages("experiments/search", body):
+        for page in self.pages("experiments/search", body):
             yield from (experiment_row(one) for one in page.get("experiments", []))
 
     def change_experiment(self, verb: str, **body: str) -> None:
         """Carry out ``delete``, ``restore``, ``update``, ``set-experiment-tag``."""
-        self._post(f"experiments/{verb}", body)
+        self.post(f"experiments/{verb}", body)
 
     def create_run(
         self, *, experiment_id: str, name: str | None, user: str, start_ms: int, tags: Mapping[str, str]
@@ -102,15 +104,15 @@ class MlflowApi:
         body = {"experiment_id": experiment_id, "user_id": user, "start_time": start_ms, "tags": _pairs(tags)}
         if name:
             body["run_name"] = name
-        return run_row(self._post("runs/create", body, may_repeat=False)["run"])
+        return run_row(self.post("runs/create", body, may_repeat=False)["run"])
 
     def get_run(self, run_id: str) -> RunRow:
         """Return a run. :raises NotFoundError: if there is none."""
-        return run_row(self._get("runs/get", {"run_id": run_id})["run"])
+        return run_row(self.get("runs/get", {"run_id": run_id})["run"])
 
     def change_run(self, verb: str, run_id: str, **body: object) -> None:
         """Carry out ``update``, ``delete``, ``restore``, ``set-tag``, ``delete-tag``."""
-        self._post(f"runs/{verb}", {"run_id": run_id, **body})
+        self.post(f"runs/{verb}", {"run_id": run_id, **body})
 
     def search_runs(
         self,
@@ -130,7 +132,7 @@ class MlflowApi:
             "max_results": min(limit or RUNS_PAGE, RUNS_PAGE),
         }
         left = math.inf if limit is None else limit
-        for page in self._pages("runs/search", body):
+        for page in self.pages("runs/search", body):
             for one in page.get("runs", []):
                 if left <= 0:
                     return
@@ -142,51 +144,70 @@ class MlflowApi:
     def log_metrics(self, run_id: str, points: Sequence[Point]) -> None:
         """Write at most a thousand points, all or none; the same ones again change nothing."""
         rows = [
-            {"key": p.key, "value": _number_out(p.value), "timestamp": p.timestamp_ms, "step": p.step} for p in points
+            {"key": p.key, "value": number_out(p.value), "timestamp": p.timestamp_ms, "step": p.step} for p in points
         ]
-        self._post("runs/log-batch", {"run_id": run_id, "metrics": rows})
+        self.post("runs/log-batch", {"run_id": run_id, "metrics": rows})
 
     def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
         """Write params, at most a hundred in one request."""
         for part in _parts(_pairs(params), MOST_PARAMS):
-            self._post("runs/log-batch", {"run_id": run_id, "params": part})
+            self.post("runs/log-batch", {"run_id": run_id, "params": part})
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Write tags, at most a hundred in one request."""
         for part in _parts(_pairs(tags), MOST_TAGS):
-            self._post("runs/log-batch", {"run_id": run_id, "tags": part})
+            self.post("runs/log-batch", {"run_id": run_id, "tags": part})
 
     def read_history(self, run_id: str, key: str) -> list[Point]:
         """Return every point of a metric, by step, then time. A request for each 25,000."""
         points: list[Point] = []
         token: str | None = None
         while True:
-            answer = self._get(
+            answer = self.get(
                 "metrics/get-history",
                 {"run_id": run_id, "metric_key": key, "max_results": HISTORY_PAGE, "page_token": token},
             )
             points += [
-                Point(key, _number_in(one["value"]), int(one["timestamp"]), int(one.get("step", 0)))
+                Point(key, number_in(one["value"]), int(one["timestamp"]), int(one.get("step", 0)))
                 for one in answer.get("metrics", [])
             ]
             token = answer.get("next_page_token")
             if not token:
                 return sorted(points, key=lambda point: (point.step, point.timestamp_ms))
 
-    def _get(self, path: str, query: Mapping[str, Any]) -> Any:
+    def search_models(self, experiment_ids: Sequence[str], *, page_size: int = MODELS_PAGE) -> Iterator[Any]:
+        """Yield the logged models of experiments as MLflow's JSON. A request for each ``page_size``."""
+        for begin in range(0, len(experiment_ids), MOST_EXPERIMENTS):
+            body = {"experiment_ids": experiment_ids[begin : begin + MOST_EXPERIMENTS], "max_results": page_size}
+            for page in self.pages("logged-models/search", body):
+                yield from page.get("models", [])
+
+    def change_model(self, method: str, path: str, body: object = None) -> None:
+        """Change a logged model: ``path`` is its quoted id, with what follows it."""
+        self.transport.call(method, f"{self._root}/mlflow/logged-models/{path}", body=body)
+
+    def get(self, path: str, query: Mapping[str, Any]) -> Any:
+        """Return what a GET below ``mlflow/`` answers."""
         return self.transport.get(f"{self._root}/mlflow/{path}", query)
 
-    def _post(self, path: str, body: object, *, may_repeat: bool = True) -> Any:
+    def post(self, path: str, body: object, *, may_repeat: bool = True) -> Any:
+        """Return what a POST below ``mlflow/`` answers. ``may_repeat``: as Transport.call has it."""
         return self.transport.call("POST", f"{self._root}/mlflow/{path}", body=body, may_repeat=may_repeat)
 
-    def _pages(self, path: str, body: Mapping[str, object]) -> Iterator[Any]:
+    def pages(self, path: str, body: Mapping[str, object]) -> Iterator[Any]:
+        """Yield the pages of a search."""
         token = None
         while True:
-            answer = self._post(path, {**body, **({"page_token": token} if token else {})})
+            answer = self.post(path, {**body, **({"page_token": token} if token else {})})
             yield answer
             token = answer.get("next_page_token")
             if not token:
                 return
+
+
+def api_root(workspace: str | None) -> str:
+    """Return the path that a workspace's API lies below."""
+    return "api/2.0" if workspace is None else f"{quoted('w', workspace)}/api/2.0"
 
 
 def run_row(answer: Mapping[str, Any]) -> RunRow:
@@ -203,7 +224,7 @@ def run_row(answer: Mapping[str, Any]) -> RunRow:
         started_at=_time(info.get("start_time")),
         ended_at=_time(info.get("end_time")),
         artifact_uri=info.get("artifact_uri", ""),
-        metrics={one["key"]: _number_in(one["value"]) for one in metrics},
+        metrics={one["key"]: number_in(one["value"]) for one in metrics},
         steps={one["key"]: int(one.get("step", 0)) for one in metrics},
         params={one["key"]: one.get("value", "") for one in data.get("params", [])},
         tags={one["key"]: one.get("value", "") for one in data.get("tags", [])},
@@ -235,7 +256,8 @@ def _parts(rows: list[dict[str, str]], most: int) -> Iterator[list[dict[str, str
         yield rows[begin : begin + most]
 
 
-def _number_out(value: float) -> float | str:
+def number_out(value: float) -> float | str:
+    """Return a number as MLflow's JSON has it."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -243,7 +265,7 @@ def _number_out(value: float) -> float | str:
     return value
 
 
-def _number_in(value: object) -> float:
+def number_in(value: object) -> float:
     """Return a number of MLflow's JSON, which has infinities as the largest double."""
     number = float(str(value))
     return math.copysign(math.inf, number) if abs(number) >= LARGEST else number

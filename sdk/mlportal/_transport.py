@@ -119,6 +119,27 @@ class Transport:
         finally:
             response.close()
 
+    def send_elsewhere(self, method: str, url: str, *, headers: Mapping[str, str], content: Iterator[bytes]) -> None:
+        """Send a body to an address of another service, which the server signed; once, and without our token."""
+        try:
+            response = self._http().request(method, url, headers=dict(headers), content=content)
+        except httpx.TransportError as error:
+            raise _elsewhere_failed(url, str(error) or type(error).__name__) from error
+        if not response.is_success:
+            raise _elsewhere_failed(url, f"it answers {response.status_code}")
+
+    @contextmanager
+    def stream_elsewhere(self, url: str, *, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Give the answer to a GET of such an address before its body is read; once, and without our token."""
+        plain = {**headers, "Accept-Encoding": "identity"}
+        try:
+            with self._http().stream("GET", url, headers=plain) as response:
+                if not response.is_success:
+                    raise _elsewhere_failed(url, f"it answers {response.status_code}")
+                yield response
+        except httpx.TransportError as error:
+            raise _elsewhere_failed(url, str(error) or type(error).__name__) from error
+
     def close(self) -> None:
         """Close what connections are open; the next call opens new ones."""
         if self._client is not None and self._client_pid == os.getpid():
@@ -226,6 +247,11 @@ def _error(response: httpx.Response) -> Exception:
         message=message,
         retry_after_s=min(float(after), 60.0) if after.isdigit() else 0.0,
     )
+
+
+def _elsewhere_failed(url: str, reason: str) -> ServerUnreachableError:
+    """Return an error that names the host alone: whoever has the rest of a signed address needs nothing else."""
+    return ServerUnreachableError(f"{httpx.URL(url).host} did not take part in the transfer: {reason}.")
 
 
 def _not_mlportal(response: httpx.Response) -> NotMlportalError:

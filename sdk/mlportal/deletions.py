@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +10,8 @@ from typing import Any
 from mlportal._pages import list_all
 from mlportal._times import parse_time
 from mlportal._transport import Transport, quoted
-from mlportal.errors import DeletionFailedError, TimedOutError
+from mlportal._waiting import wait_until
+from mlportal.errors import DeletionFailedError
 
 PATH = "api/v1/deletions"
 ENDED = frozenset({"done", "failed", "cancelled"})
@@ -87,18 +87,25 @@ class Deletion:
         :raises DeletionFailedError: if it fails or is cancelled.
         :raises TimedOutError: if it takes longer than ``timeout_s``; it goes on, on the server.
         """
-        give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
-        current, pause_s = self, FIRST_PAUSE_S
-        while current.state not in ENDED:
-            if give_up_at is not None and time.monotonic() > give_up_at:
-                raise TimedOutError(
-                    f"Deletion {self.uid} is still {current.state} after {timeout_s:.0f} s; it goes on."
-                )
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
-            current = current.refresh()
+        seen = self
+
+        def look() -> Deletion:
+            nonlocal seen
+            if seen.state in ENDED:
+                return seen
+            seen = seen.refresh()
             if on_progress is not None:
-                on_progress(current)
+                on_progress(seen)
+            return seen
+
+        current = wait_until(
+            look,
+            lambda deletion: deletion.state in ENDED,
+            first_pause_s=FIRST_PAUSE_S,
+            longest_pause_s=LONGEST_PAUSE_S,
+            timeout_s=timeout_s,
+            still=lambda deletion: f"Deletion {self.uid} goes on, but is still {deletion.state}",
+        )
         if current.state != "done":
             why = current.error or "the server gives no reason"
             raise DeletionFailedError(f"Deletion {self.uid} {current.state}: {why}")
@@ -130,6 +137,21 @@ def start_deletion(
     """
     body = {**target, "mode": "purge", "even_running": even_running, **({"confirm": confirm} if confirm else {})}
     return _deletion(transport, transport.call("POST", PATH, body=body))
+
+
+def delete(
+    transport: Transport,
+    target: Mapping[str, Any],
+    *,
+    confirm: str | None = None,
+    even_running: bool,
+    no_wait: bool,
+    timeout_s: float | None,
+    on_progress: Callable[[Deletion], None] | None = None,
+) -> Deletion:
+    """Delete for good, as ``start_deletion`` and then ``Deletion.wait`` do; ``no_wait``: only the first."""
+    started = start_deletion(transport, target, confirm=confirm, even_running=even_running)
+    return started if no_wait else started.wait(timeout_s=timeout_s, on_progress=on_progress)
 
 
 def get_deletion(transport: Transport, uid: str) -> Deletion:

@@ -177,8 +177,9 @@ class Experiment:
             self._change("delete")
             return None
         target = {"kind": "experiment", "workspace": self.workspace.name, "experiment_id": self.id}
-        started = deletions.start_deletion(self.workspace._transport, target, even_running=even_running)
-        return started if no_wait else started.wait(timeout_s=timeout_s)
+        return deletions.delete(
+            self.workspace._transport, target, even_running=even_running, no_wait=no_wait, timeout_s=timeout_s
+        )
 
     def restore(self) -> None:
         """Bring it and all its runs back from the trash."""

@@ -127,10 +127,15 @@ class ResourceGroup:
         :raises ConflictError: if a lock forbids it, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if it stops before its end.
         """
-        started = deletions.start_deletion(
-            self._transport, self._target(), confirm=self.name, even_running=even_running
+        return deletions.delete(
+            self._transport,
+            self._target(),
+            confirm=self.name,
+            even_running=even_running,
+            no_wait=no_wait,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
         )
-        return started if no_wait else started.wait(timeout_s=timeout_s, on_progress=on_progress)
 
     def _target(self) -> dict[str, str]:
         return {"kind": "group", "group": self.name}

@@ -19,11 +19,12 @@ from mlportal._artifacts import Artifacts
 from mlportal._filters import equals
 from mlportal._kinds import PREFIX, Kind, read_metrics
 from mlportal._mlflow import Point, RunRow
-from mlportal._run_files import RunFiles
+from mlportal._run_logs import ENDED, RunLogs
 from mlportal._transport import quoted
+from mlportal._waiting import wait_until
 from mlportal._writer import MetricWriter
 from mlportal.deletions import Deletion
-from mlportal.errors import InvalidError, RunFailedError, TimedOutError
+from mlportal.errors import InvalidError, RunFailedError
 
 if TYPE_CHECKING:
     from mlportal.experiment import Experiment
@@ -36,14 +37,13 @@ STATUS = {
     "FAILED": "Failed",
     "KILLED": "Canceled",
 }
-ENDED = frozenset({"Completed", "Failed", "Canceled"})
 PARENT, ERROR = "mlflow.parentRunId", "mlportal.error"
 MOST_ERROR_CHARS = 8000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 Number = Union[int, float]
 
 
-class Run(RunFiles):
+class Run(RunLogs):
     """A run of a workspace.
 
     As a context manager it completes at the end of the block, and fails if the block raises. Metrics are sent by a
@@ -138,6 +138,14 @@ class Run(RunFiles):
     def properties(self) -> dict[str, str]:
         """Its params, as the server has them now: written once, never changed."""
         return dict(self._fresh().params)
+
+    def get_tags(self) -> dict[str, str]:
+        """Return ``tags``."""
+        return self.tags
+
+    def get_properties(self) -> dict[str, str]:
+        """Return ``properties``."""
+        return self.properties
 
     @property
     def experiment(self) -> Experiment:
@@ -382,9 +390,10 @@ class Run(RunFiles):
         :raises RunFailedError: if it failed or was cancelled, unless ``raise_on_error`` is False.
         :raises TimedOutError: if it takes longer than ``timeout_s``.
         """
-        give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
-        pause_s, said = FIRST_PAUSE_S, None
-        while True:
+        said = None
+
+        def look() -> str:
+            nonlocal said
             status = self.get_status()
             if status != said:
                 said = status
@@ -392,12 +401,16 @@ class Run(RunFiles):
                     print(f"Run {self.id}: {status}")
                 if on_status is not None:
                     on_status(status)
-            if status in ENDED:
-                break
-            if give_up_at is not None and time.monotonic() + pause_s > give_up_at:
-                raise TimedOutError(f"Run {self.id} is still {status} after {timeout_s} s.")
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.2, LONGEST_PAUSE_S)
+            return status
+
+        status = wait_until(
+            look,
+            lambda status: status in ENDED,
+            first_pause_s=FIRST_PAUSE_S,
+            longest_pause_s=LONGEST_PAUSE_S,
+            timeout_s=timeout_s,
+            still=lambda status: f"Run {self.id} is still {status}",
+        )
         if raise_on_error and status != "Completed":
             raise RunFailedError(f"Run {self.id} is {status}: {self._row.tags.get(ERROR, 'no reason is given')}")
         return self.get_details()
@@ -419,8 +432,9 @@ class Run(RunFiles):
             self.workspace._mlflow.change_run("delete", self.id)
             return None
         target = {"kind": "run", "workspace": self.workspace.name, "run_ids": [self.id]}
-        started = deletions.start_deletion(self.workspace._transport, target, even_running=even_running)
-        return started if no_wait else started.wait(timeout_s=timeout_s)
+        return deletions.delete(
+            self.workspace._transport, target, even_running=even_running, no_wait=no_wait, timeout_s=timeout_s
+        )
 
     def restore(self) -> None:
         """Bring it back from the trash."""

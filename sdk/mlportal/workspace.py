@@ -14,6 +14,7 @@ from mlportal._config import Config, read_config, resolve_endpoint, write_config
 from mlportal._mlflow import MlflowApi
 from mlportal._pages import list_all
 from mlportal._transport import Transport, quoted
+from mlportal.datastore import Datastore
 from mlportal.deletions import Deletion, DeletionPlan
 from mlportal.errors import AlreadyExistsError, ConfigError, InvalidError
 from mlportal.groups import CAN_NOT_DELETE, Lock, ResourceGroup, add_lock, lock_of, remove_lock
@@ -21,6 +22,7 @@ from mlportal.mlflow_auth import NAME as AUTH_NAME
 
 if TYPE_CHECKING:
     from mlportal.experiment import Experiment
+    from mlportal.models import Model
     from mlportal.run import Run
 
 PATH = "api/v1/workspaces"
@@ -156,6 +158,26 @@ class Workspace:
         return {experiment.name: experiment for experiment in Experiment.list(self)}
 
     @property
+    def datastores(self) -> dict[str, Datastore]:
+        """Its datastores by name."""
+        return {datastore.name: datastore for datastore in Datastore.list(self)}
+
+    def get_default_datastore(self) -> Datastore:
+        """Return its default datastore: ``workspaceartifactstore``, unless an owner chose another."""
+        return Datastore.get_default(self)
+
+    def set_default_datastore(self, name: str) -> None:
+        """Make one of its datastores the default. :raises NotFoundError: if it has none of this name."""
+        Datastore.get(self, name).set_as_default()
+
+    @property
+    def models(self) -> dict[str, Model]:
+        """Its logged models by name, of each name the newest. One request for each hundred."""
+        from mlportal.models import Model
+
+        return {model.name: model for model in Model.list(self, latest=True)}
+
+    @property
     def locks(self) -> builtins.list[Lock]:
         """Its locks and those of its group."""
         return [lock_of(one) for one in self.get_details()["locks"]]
@@ -241,10 +263,15 @@ class Workspace:
         :raises ConflictError: if a lock forbids it, or a run still runs and not ``even_running``.
         :raises DeletionFailedError: if it stops before its end.
         """
-        started = deletions.start_deletion(
-            self._transport, self._target(), confirm=self.name, even_running=even_running
+        return deletions.delete(
+            self._transport,
+            self._target(),
+            confirm=self.name,
+            even_running=even_running,
+            no_wait=no_wait,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
         )
-        return started if no_wait else started.wait(timeout_s=timeout_s, on_progress=on_progress)
 
     @property
     def portal_url(self) -> str:

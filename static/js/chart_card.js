@@ -23,6 +23,8 @@ export class Card {
     this.isFull = isFull;
     this.isLoading = false;
     this.element = copyOf("chart-card");
+    if (isFull) this.element.querySelector(".chart-tools").replaceWith(copyOf("chart-tools-in-full"));
+    this.tools = this.element.querySelector(".chart-tools");
     this.plot = this.element.querySelector(".chart-plot");
     this.note = this.element.querySelector(".chart-note");
     this.badge = this.element.querySelector(".chart-badge");
@@ -41,22 +43,23 @@ export class Card {
     this.element.dataset.metric = this.metric;
     this.plot.setAttribute("aria-label", this.metric);
     this.tableBox.setAttribute("aria-label", this.metric);
-    const tool = (name, action, { isFullOnly = false, isSmallOnly = false } = {}) => {
-      const button = this.element.querySelector(`[data-${name}]`);
-      button.addEventListener("click", action);
-      button.hidden = (isFullOnly && !this.isFull) || (isSmallOnly && this.isFull);
-      return button;
+    const tools = {
+      log: () => this.setLogY(!this.isLogY),
+      table: (event) => this.toggleTable(event.currentTarget),
+      full: () => this.on.openFull(this),
+      pin: () => this.on.pin(this),
+      picture: () => savePicture(this.plot, this.metric),
+      drawing: () => saveDrawing(this.plot, this.metric),
+      csv: () => saveTable(this.metric),
+      previous: () => this.on.step(-1),
+      next: () => this.on.step(1),
+      close: () => this.on.close(),
     };
-    tool("log", () => this.setLogY(!this.isLogY)).setAttribute("aria-pressed", String(this.isLogY));
-    tool("table", (event) => this.toggleTable(event.currentTarget));
-    tool("full", () => this.on.openFull(this), { isSmallOnly: true });
-    tool("picture", () => savePicture(this.plot, this.metric), { isFullOnly: true });
-    tool("drawing", () => saveDrawing(this.plot, this.metric), { isFullOnly: true });
-    tool("csv", () => saveTable(this.metric), { isFullOnly: true });
-    tool("previous", () => this.on.step(-1), { isFullOnly: true });
-    tool("next", () => this.on.step(1), { isFullOnly: true });
-    tool("close", () => this.on.close(), { isFullOnly: true });
-    const pin = tool("pin", () => this.on.pin(this), { isSmallOnly: true });
+    for (const [name, action] of Object.entries(tools)) this.tools.querySelector(`[data-${name}]`)?.addEventListener("click", action);
+    this.tools.querySelector("[data-log]").setAttribute("aria-pressed", String(this.isLogY));
+    if (this.isFull) return;
+    this.tools.remove(); // comes with the drawing
+    const pin = this.tools.querySelector("[data-pin]");
     pin.setAttribute("aria-pressed", String(isPinned));
     pin.title = isPinned ? text.unpin : text.pin;
     pin.setAttribute("aria-label", pin.title);
@@ -69,11 +72,12 @@ export class Card {
 
   setLogY(isLogY) {
     this.isLogY = isLogY;
-    this.element.querySelector("[data-log]").setAttribute("aria-pressed", String(isLogY));
+    this.tools.querySelector("[data-log]").setAttribute("aria-pressed", String(isLogY));
     this.redraw();
   }
 
   toggleTable(button) {
+    if (!this.tableBox.childElementCount) this.tableBox.append(copyOf("chart-values"));
     this.tableBox.hidden = !this.tableBox.hidden;
     button.setAttribute("aria-pressed", String(!this.tableBox.hidden));
     this.fillTable();
@@ -90,11 +94,28 @@ export class Card {
     this.state = "";
   }
 
+  /** Take the drawing away and keep what was drawn: a screen full of charts is all that a page can bear. */
   takeAway() {
+    this.isNear = false;
+    this.tools.remove();
     purge(this.plot);
+    this.plot.replaceChildren();
+    this.legend.replaceChildren(); // its room stays
+    this.plot.classList.add("is-waiting");
+  }
+
+  /** Draw again what is known, and ask for the rest. */
+  comeNear() {
+    this.isNear = true;
+    this.element.querySelector(".chart-head").append(this.tools);
+    this.redraw();
+    load(this);
+  }
+
+  /** Free what is known as well. */
+  empty() {
     this.traces.clear();
     this.forget();
-    this.plot.classList.add("is-waiting");
   }
 
   remove() {
@@ -246,16 +267,11 @@ function sum(traces, key) {
 function legendItem(uid, run) {
   const item = document.createElement("li");
   const button = document.createElement("button");
-  const mark = document.createElement("span");
-  const name = document.createElement("span");
   button.type = "button";
-  button.className = "legend-run";
-  button.title = run.name;
+  button.className = `legend-run run-colour-${run.colour} run-dash-${run.dash}`;
+  button.title = button.textContent = run.name;
   button.dataset.runToggle = uid;
   button.setAttribute("aria-pressed", String(!hidden.has(uid)));
-  mark.className = `run-mark run-colour-${run.colour} run-dash-${run.dash}`;
-  name.textContent = run.name;
-  button.append(mark, name);
   item.append(button);
   return item;
 }

@@ -296,13 +296,19 @@ function offer(select, columns, { isOptional = false } = {}) {
   select.replaceChildren(...(isOptional ? [new Option("—", "")] : []), ...options);
 }
 
-export function startPanels() {
+/** Fill the lists of the form while it is open: they hold hundreds of columns, four times. */
+function offerColumns({ target: menu }) {
   const metrics = context.metrics.map((name) => `metrics.${name}`);
   const statistics = context.metrics.flatMap((name) => [`min(metrics.${name})`, `max(metrics.${name})`]);
-  offer(form.elements.x, [...context.columns, ...metrics, ...statistics]);
-  offer(form.elements.y, [...metrics, ...statistics, ...context.columns]);
-  offer(form.elements.z, [...metrics, ...statistics, ...context.columns], { isOptional: true });
-  offer(form.elements.columns, [...context.columns, ...metrics, ...statistics]);
+  const names = (...parts) => (menu.open ? parts.flat() : []);
+  offer(form.elements.x, names(context.columns, metrics, statistics));
+  offer(form.elements.y, names(metrics, statistics, context.columns));
+  offer(form.elements.z, names(metrics, statistics, context.columns), { isOptional: true });
+  offer(form.elements.columns, names(context.columns, metrics, statistics));
+}
+
+export function startPanels() {
+  form.closest("details").addEventListener("toggle", offerColumns);
   form.elements.kind.addEventListener("change", showFields);
   form.addEventListener("submit", (event) => {
     event.preventDefault();

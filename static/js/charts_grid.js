@@ -4,16 +4,15 @@ import { Card, showPressed, toggleRun } from "./chart_card.js";
 import { startPanels } from "./chart_panels.js";
 import { forgetAnswers, load, whenAllEnded } from "./charts_data.js";
 import { cards, context, controls, copyOf, debounce, dialog, fill, groups, isGrouped, members, root, text } from "./charts_shared.js";
-import { full, pins, remember, zoom } from "./charts_state.js";
+import { full, orders, pins, remember, zoom } from "./charts_state.js";
 import { isTyping } from "./frame.js";
 
 const CARDS_OPEN_AT_FIRST = 12;
 const CARDS_EAGER = 6; // drawn at once, wherever they are
-const CARDS_A_SECTION = 60;
+const CARDS_A_SECTION = 24;
 const INPUT_PAUSE_MS = 200;
 
 const sectionsBox = root.querySelector("[data-charts-sections]");
-const orderKey = `charts-order:${location.pathname}`;
 let isLive = context.isLive;
 let shownMetrics = []; // in the order of the sections, whether built yet or not
 let fullCard = null;
@@ -51,7 +50,9 @@ const on = {
     else pins.splice(place, 1);
     remember();
     buildSections();
-    cardOf(card.metric)?.element.querySelector("[data-pin]").focus();
+    const moved = cardOf(card.metric);
+    if (!moved?.isNear) moved?.comeNear();
+    moved?.tools.querySelector("[data-pin]").focus();
   },
 };
 
@@ -73,44 +74,33 @@ function reload({ keepsZoom }) {
 
 // ---- near and far --------------------------------------------------------------------------------------------------
 
-const nearby = new IntersectionObserver(
-  (entries) => {
+/** Have `action` called for each card that comes into the page's view, or leaves it, by so much around it. */
+function observer(rootMargin, action) {
+  const seen = (entries) => {
     for (const { target, isIntersecting } of entries) {
       const card = cards.get(target);
-      if (!card || !isIntersecting || card.isNear) continue;
-      card.isNear = true;
-      load(card);
+      if (card) action(card, isIntersecting);
     }
-  },
-  { rootMargin: "300px" },
-);
-const faraway = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const card = cards.get(target);
-      if (!card || isIntersecting || !card.isNear) continue;
-      card.isNear = false;
-      card.takeAway();
-    }
-  },
-  { rootMargin: "200%" },
-);
+  };
+  return new IntersectionObserver(seen, { rootMargin });
+}
+
+const observers = [
+  observer("100px", (card, isIn) => isIn && !card.isNear && card.comeNear()),
+  observer("15%", (card, isIn) => !isIn && card.isNear && card.takeAway()),
+  observer("300%", (card, isIn) => !isIn && card.empty()),
+];
 
 function addCard(metric, title, box) {
   const range = controls.link.checked ? zoom.range : null;
   const card = new Card(metric, { title, range, isPinned: pins.includes(metric), on });
   box.append(card.element);
-  nearby.observe(card.element);
-  faraway.observe(card.element);
-  if (cards.size <= CARDS_EAGER) {
-    card.isNear = true;
-    load(card);
-  }
+  for (const each of observers) each.observe(card.element);
+  if (cards.size <= CARDS_EAGER) card.comeNear();
 }
 
 function dropCard(card) {
-  nearby.unobserve(card.element);
-  faraway.unobserve(card.element);
+  for (const each of observers) each.unobserve(card.element);
   card.remove();
 }
 
@@ -192,18 +182,21 @@ function buildSection(name, names, { isOpen, isPinned, isShort }) {
 
 // ---- the reader's order: by dragging a title, or Alt and an arrow --------------------------------------------------
 
-function savedOrder() {
-  try {
-    return JSON.parse(localStorage.getItem(orderKey)) ?? {};
-  } catch {
-    return {};
-  }
-}
-
 function inOrder(name, names) {
-  const order = savedOrder()[name] ?? [];
+  const order = orders.get(name) ?? [];
   const rank = (metric) => (order.includes(metric) ? order.indexOf(metric) : order.length);
   return names.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** Keep the order of a section: its beginning, up to where the others follow as they always do. */
+function keepOrder(name, names) {
+  const usual = context.metrics.filter((metric) => names.includes(metric));
+  let kept = names.length;
+  const isUsualFrom = (start) => names.slice(start).join() === usual.filter((metric) => !names.slice(0, start).includes(metric)).join();
+  while (kept > 0 && isUsualFrom(kept - 1)) kept -= 1;
+  if (kept) orders.set(name, names.slice(0, kept));
+  else orders.delete(name);
+  remember();
 }
 
 /** Put a card before or behind another one of its section; onto a pinned one, it is pinned there. */
@@ -225,7 +218,7 @@ function place(moved, target, { isBehind }) {
   else target.before(moved);
   const names = [...section.querySelectorAll(".chart-card")].map((card) => card.dataset.metric);
   if (!section.classList.contains("is-pinned")) {
-    localStorage.setItem(orderKey, JSON.stringify({ ...savedOrder(), [section.dataset.section]: names }));
+    keepOrder(section.dataset.section, names);
   }
 }
 
@@ -327,6 +320,19 @@ function showControls() {
   for (const control of [controls.average, controls.spread]) control.closest("label").hidden = !isGrouped();
 }
 
+/** Fill a list with all that it offers as soon as it is reached for: hundreds of choices that nobody opens cost a page. */
+function offerAll({ currentTarget: list }) {
+  const offered = [...context.xMetrics.map((name) => `metric:${name}`), ...context.columns];
+  for (const group of list.querySelectorAll("[data-offers]")) {
+    const { offers } = group.dataset;
+    const values = offered.filter((value) => value.startsWith(offers));
+    group.replaceChildren(...values.map((value) => new Option(value.slice(offers.length), value, false, value === list.value)));
+  }
+}
+
+for (const list of [controls.x, controls.group]) {
+  for (const reached of ["pointerdown", "focus"]) list.addEventListener(reached, offerAll, { once: true });
+}
 controls.x.addEventListener("change", () => reload({ keepsZoom: false }));
 controls.logx.addEventListener("change", () => reload({ keepsZoom: true }));
 controls.smoother.addEventListener("change", () => {

@@ -7,10 +7,20 @@ const here = new URL(location.href).searchParams;
 export const pins = here.getAll("pin");
 /** Charts of what runs have beside curves: "kind:x:y:z", each part encoded. */
 export const panels = here.getAll("panel");
+/** Metrics that the reader moved, by the name of their section: "section:metric:metric", each part encoded. */
+export const orders = new Map(here.getAll("order").map((words) => words.split(":").map(decoded)).map(([name, ...names]) => [name, names]));
 /** The part of x that all charts show, null for all of it. */
 export const zoom = { range: rangeOf(here.get("zoom")) };
 /** The metric in full screen. */
 export const full = { metric: here.get("full") };
+
+function decoded(words) {
+  try {
+    return decodeURIComponent(words);
+  } catch {
+    return words;
+  }
+}
 
 function rangeOf(words) {
   const bounds = (words ?? "").split(":").map(Number);
@@ -36,6 +46,7 @@ function state() {
     zoom: controls.link.checked && zoom.range ? [zoom.range.map((bound) => Number(bound.toPrecision(12))).join(":")] : [],
     full: full.metric === null ? [] : [full.metric],
     pin: pins,
+    order: [...orders].map((parts) => parts.flat().map(encodeURIComponent).join(":")),
     panel: panels,
   };
 }

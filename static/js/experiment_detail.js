@@ -152,6 +152,19 @@ for (const button of document.querySelectorAll("[data-filter-by]")) {
   });
 }
 
+// The columns to choose from are hundreds of elements, which the page holds only once somebody chooses.
+const picker = document.querySelector(".columns-picker");
+
+function fillPicker() {
+  const later = picker.querySelector("[data-later]");
+  if (picker.open && later) later.outerHTML = later.textContent;
+}
+
+if (picker) {
+  picker.addEventListener("toggle", fillPicker);
+  fillPicker();
+}
+
 // ---- only these curves: Alt and click on a run's mark --------------------------------------------------------------
 
 document.addEventListener("click", (event) => {

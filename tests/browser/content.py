@@ -37,11 +37,21 @@ PAYLOADS = (
 AWKWARD_KEYS = ("__proto__", "constructor", "hasOwnProperty/toString", "javascript:void", "损失/训练", "a b:c.d-e")
 
 TABLE = {"columns": ["prompt", "score"], "data": [["hello <b>x</b>", 0.5], ["世界", None], ["nested", {"a": [1]}]]}
+LINK = "<a href='javascript:window.__pwned=12'>x</a>"
+FIGURE = {
+    "data": [
+        {"type": "bar", "x": ["a", LINK], "y": [1, 3], "name": LINK},
+        {"y": [2, 1], "marker": {"color": [1, 2]}},
+        {"type": "heatmap", "z": [[1, 2], [3, 4]]},
+    ],
+    "layout": {"title": {"text": LINK}, "images": [{"source": "https://elsewhere.example/x.png"}]},
+}
 FILES: dict[str, str | bytes] = {
     "notes.md": "# Notes\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n<script>window.__pwned=9</script>\n",
     "train.py": 'def train(lr: float = 0.1) -> None:\n    """Train."""\n    print("loss", lr)  # done\n',
     "config.yaml": "lr: 0.1\nlayers: [1, 2]\n",
     "result.json": json.dumps({"a": [1, 2, {"b": None}]}),
+    "figure.json": json.dumps(FIGURE),
     "rows.csv": 'name,value\nfirst,1\n"with, comma",2\n=1+1,3\n',
     "table.json": json.dumps(TABLE),
     "log.txt": "epoch 1\nepoch 2\n" + "a very long line " * 60,
@@ -117,7 +127,7 @@ class Content:
 
 WORKSPACE = "/w/default"
 # One file of each kind of preview; test_artifacts.py opens all.
-PREVIEWED = ("notes.md", "train.py", "log.txt", "rows.csv", "plot.png", "model.pkl", "目录 1/文件 ü.txt")
+PREVIEWED = ("notes.md", "figure.json", "train.py", "log.txt", "rows.csv", "plot.png", "model.pkl", "目录 1/文件 ü.txt")
 PREVIEWS = {f"preview of {name}": f"/w/default/runs/{{run}}/preview?path={quote(name)}" for name in PREVIEWED}
 PAGES = {
     "home": "/",
@@ -136,6 +146,8 @@ PAGES = {
     "search": "/search?q=resnet",
     "work": "/work",
     "orphans": "/orphans",
+    "datastores": "/w/default/datastores",
+    "datastore": "/w/default/datastores/workspaceartifactstore",
     "trash": "/w/default/trash",
     "delete plan": "/w/default/delete?experiment={normal}",
     "delete plan, hostile": "/w/default/delete?experiment={hostile}",

@@ -12,6 +12,7 @@ PREVIEWS = {
     "train.py": "#preview .highlight .k",
     "config.yaml": "#preview .highlight",
     "result.json": "#preview .json-tree",
+    "figure.json": "#preview .preview-figure .main-svg .bars path",
     "rows.csv": "#preview table tbody tr:nth-child(3)",
     "table.json": "#preview table tbody tr:nth-child(3)",
     "log.txt": "#preview pre",

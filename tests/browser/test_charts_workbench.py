@@ -68,6 +68,25 @@ class TestArranging:
         assert titles(page)[:3] == ["train/loss", "val/acc", "lr"]
         assert state(page, "pin") == ["train/loss", "val/acc", "lr"]
 
+    def test_keeps_the_order_in_the_address(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, charts"))
+        read_chart(page, "val/acc")
+        assert titles(page)[:3] == ["lr", "train/loss", "val/acc"]
+
+        card(page, "val/acc").locator("[data-pin]").focus()
+        page.keyboard.press("Alt+ArrowLeft")
+        page.keyboard.press("Alt+ArrowLeft")
+        assert state(page, "order") == [":val%2Facc"]
+        page.reload()
+
+        read_chart(page, "val/acc")
+        assert titles(page)[:3] == ["val/acc", "lr", "train/loss"]
+        card(page, "val/acc").locator("[data-pin]").focus()
+        page.keyboard.press("Alt+ArrowRight")
+        page.keyboard.press("Alt+ArrowRight")
+        assert titles(page)[:3] == ["lr", "train/loss", "val/acc"]
+        assert state(page, "order") == []
+
     def test_finds_metrics_by_a_pattern(self, page: Page, content: Content) -> None:
         page.goto(content.path("run, charts"))
 
@@ -123,6 +142,7 @@ class TestLooking:
         page.goto(content.path("experiment"))
         read_chart(page, "train/loss")
 
+        page.locator("[data-charts-group]").focus()
         page.locator("[data-charts-group]").select_option("params.optimizer")
         chart = wait_for_chart(page, "train/loss", "plot.data.some(({ uid }) => uid === 'band1')")
 

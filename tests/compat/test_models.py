@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # scikit-learn's and mlflow's own
 
+# To find out what a model needs, mlflow loads it in a process of its own, which takes seconds: autolog's test lets it.
+NEEDS = ["scikit-learn"]
 FEATURES, LABELS = pd.DataFrame({"a": np.arange(20.0)}), np.arange(20) % 2
 
 
@@ -22,7 +24,7 @@ def fitted() -> Any:
 class TestLogModel:
     def test_loads_by_run_and_by_model(self, client: MlflowClient, fitted: Any) -> None:
         with mlflow.start_run() as run:
-            info = mlflow.sklearn.log_model(fitted, name="model", params={"C": 1.0}, step=7)
+            info = mlflow.sklearn.log_model(fitted, name="model", params={"C": 1.0}, step=7, pip_requirements=NEEDS)
 
         expected = fitted.predict(FEATURES).tolist()
         for uri in (info.model_uri, f"runs:/{run.info.run_id}/model", f"models:/{info.model_id}"):
@@ -37,14 +39,14 @@ class TestLogModel:
         assert stored.params == {"C": "1.0"}
 
     def test_outside_a_run_is_kept_too(self, client: MlflowClient, fitted: Any) -> None:
-        info = mlflow.sklearn.log_model(fitted, name="alone")
+        info = mlflow.sklearn.log_model(fitted, name="alone", pip_requirements=NEEDS)
 
         loaded = mlflow.sklearn.load_model(info.model_uri)
         assert loaded.predict(FEATURES).tolist() == fitted.predict(FEATURES).tolist()
 
     def test_takes_tags_params_and_metrics(self, client: MlflowClient, fitted: Any) -> None:
         with mlflow.start_run() as run:
-            model_id = mlflow.sklearn.log_model(fitted, name="model").model_id
+            model_id = mlflow.sklearn.log_model(fitted, name="model", pip_requirements=NEEDS).model_id
             mlflow.log_metric("acc", 0.5, model_id=model_id)
         client.set_logged_model_tags(model_id, {"stage": "shadow", "gone": "1"})
         client.delete_logged_model_tag(model_id, "gone")

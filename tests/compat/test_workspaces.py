@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 
-from tests.support.portal import Portal, new_environ
+from tests.support.portal import Portal, prepared_environ
 
 OWNERS_TOKEN = """
 from tracking.core.clock import utc_now
@@ -106,7 +106,7 @@ class TestEveryProcess:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Each request may meet either process; both have served the run before, and remember that they might."""
-        portal = Portal.launch(new_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "portal.log")
+        portal = Portal.launch(prepared_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "portal.log")
         try:
             token = portal.manage("shell", "-c", OWNERS_TOKEN).splitlines()[-1]
             monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token)

@@ -1,6 +1,7 @@
 """Whom to believe about where a request came from, and the id that a request has in the logs."""
 
 import dataclasses
+import gzip
 import io
 import json
 import re
@@ -101,3 +102,16 @@ class TestRequestId:
 
         assert response.status_code == 500
         assert json.loads(log.getvalue())["request_id"] == response["X-Request-ID"]
+
+
+class TestCompressPages:
+    def test_compresses_pages_and_not_files(self) -> None:
+        page = Client().get("/sign-in", headers={"accept-encoding": "gzip"})
+        style = Client().get("/words.js", headers={"accept-encoding": "gzip"})
+
+        assert page["Content-Encoding"] == "gzip"
+        assert b"<html" in gzip.decompress(page.content)
+        assert "Content-Encoding" not in style
+
+    def test_leaves_them_to_clients_that_cannot_read_it(self) -> None:
+        assert b"<html" in Client().get("/sign-in").content

@@ -1,5 +1,6 @@
 """docs/sdk.md and docs/cli.md do what they say."""
 
+import io
 import re
 import shlex
 from pathlib import Path
@@ -29,7 +30,24 @@ class TestSdk:
         done = run_python("-c", code, environ=environ, cwd=home / "work")
 
         assert (done.returncode, done.stderr[-3000:] if done.returncode else "") == (0, "")
-        assert f"{live_portal.url}/w/default/runs/" in done.stdout
+        assert f"at: {live_portal.url}/w/default/#/experiments/" in done.stdout
+
+
+class TestScriptsForAzure:
+    @pytest.mark.parametrize("at", [0, 1])
+    def test_run_when_their_imports_are_changed(self, at: int, home: Path, live_portal: Portal, token: str) -> None:
+        write_config(home / "work", live_portal)
+        printed = blocks("sdk.md", "py")[at]
+        code = re.sub(r"^from azureml\.core[.\w]* import", "from mlportal import", printed, flags=re.M)
+        environ = client_environ(home, MLPORTAL_TOKEN=token, MLPORTAL_ENDPOINT=live_portal.url)
+
+        done = run_python("-c", code, environ=environ, cwd=home / "work")
+
+        assert (done.returncode, done.stderr[-3000:] if done.returncode else "") == (0, "")
+        assert "azureml" in printed
+        if at == 1:
+            assert f"Completed Completed {live_portal.url}/w/default/runs/" in done.stdout
+            assert "{'fibonacci': [0.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0]}" in done.stdout
 
 
 class TestCli:
@@ -54,6 +72,7 @@ def log_run(workspace: Workspace) -> str:
     with Experiment(workspace, "curves").start_logging() as run:
         run.log_list("loss", [3, 2, 1])
         run.log_table("table", {"a": [1]})
+        run.upload_file("logs/train.txt", io.BytesIO(b"epoch 1\n"))
     return run.id
 
 

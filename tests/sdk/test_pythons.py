@@ -24,6 +24,17 @@ assert run.download_file("a.txt").read_text() == "hello"
 assert ws.get_mlflow_tracking_uri().endswith("/w/default")
 from mlportal.mlflow_auth import TrackingAuthProvider
 assert TrackingAuthProvider().get_name() == os.environ["MLFLOW_TRACKING_AUTH"]
+from mlportal.migration import import_into
+from pathlib import Path
+run_folder = Path("mlruns/1/" + "a" * 32)
+for folder in ("metrics", "params", "tags", "artifacts"):
+    (run_folder / folder).mkdir(parents=True)
+Path("mlruns/1/meta.yaml").write_text("experiment_id: '1'\\nname: pythons moved\\nlifecycle_stage: active\\n")
+(run_folder / "meta.yaml").write_text("run_id: aa\\nrun_name: old\\nstatus: 3\\nstart_time: 1\\nend_time: 2\\n")
+(run_folder / "metrics" / "loss").write_text("1 0.5 0\\n2 nan 1\\n")
+(run_folder / "artifacts" / "a.txt").write_text("hello")
+report = import_into(ws, "mlruns")
+assert (report.is_verified, report.counts()["points"], report.counts()["files"]) == (True, 2, 1), report.lines()
 import mlportal
 print(mlportal.__file__, sys.version_info[:2])
 """

@@ -8,10 +8,13 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from portal.env import BASE_DIR, SETTINGS
+from tests.support import prepared
+from tests.support.commands import Commands
 from tests.support.postgres import create_database
 from tests.support.programs import free_port
 
@@ -32,8 +35,8 @@ class Portal:
 
     @classmethod
     def start(cls, folder: Path) -> Self:
-        """Start a portal in an empty folder, on a new database of the cluster if this test run has one."""
-        return cls.launch(new_environ(folder), log=folder / "portal.log")
+        """Start a portal in a folder of its own, on a new database of the cluster if this test run has one."""
+        return cls.launch(prepared_environ(folder), log=folder / "portal.log")
 
     @classmethod
     def launch(cls, environ: dict[str, str], *, log: Path) -> Self:
@@ -66,15 +69,7 @@ class Portal:
 
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py on this portal and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=BASE_DIR,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
+        return self._commands.run(arguments)
 
     def tracking_uri(self, workspace: str = "default") -> str:
         """Return a tracking URI with a fresh token."""
@@ -86,6 +81,8 @@ class Portal:
 
     def stop(self) -> int:
         """Stop it as Ctrl-C does and return its exit code."""
+        if "_commands" in vars(self):
+            self._commands.stop()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
@@ -94,17 +91,33 @@ class Portal:
             os.killpg(self.process.pid, signal.SIGKILL)
             raise
 
+    @cached_property
+    def _commands(self) -> Commands:
+        return Commands.start(self.environ)
+
+
+def prepared_environ(folder: Path, **settings: str) -> dict[str, str]:
+    """Return the environment of a portal that need not migrate its database and compress its static files any more."""
+    prepared.copy_files(folder / "data")
+    return _environ(folder, settings, template=prepared.template())
+
 
 def new_environ(folder: Path, **settings: str) -> dict[str, str]:
     """Return the environment of a portal that was never started: with an empty data folder and an empty database."""
+    return _environ(folder, settings, template=None)
+
+
+def _environ(folder: Path, settings: dict[str, str], *, template: str | None) -> dict[str, str]:
     port = str(free_port())
     ours = {setting.name for setting in SETTINGS}
     environ = {name: value for name, value in os.environ.items() if name not in ours}
     environ |= {
         "PORTAL_DATA_DIR": str(folder / "data"),
         "PORTAL_PORT": port,
+        "PORTAL_DATASTORE_ROOTS": str(folder / "shared"),
+        "PORTAL_DATASTORE_PRIVATE_ENDPOINTS": "127.0.0.0/8",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
     }
     if "DATABASE_URL" in os.environ:
-        environ["DATABASE_URL"] = create_database(os.environ["DATABASE_URL"], f"portal_{port}")
+        environ["DATABASE_URL"] = create_database(os.environ["DATABASE_URL"], f"portal_{port}", template=template)
     return environ | settings

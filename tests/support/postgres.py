@@ -82,13 +82,13 @@ class Cluster:
         return True
 
 
-def create_database(server_url: str, name: str) -> str:
-    """Create an empty database on the server of ``server_url`` and return its DATABASE_URL."""
+def create_database(server_url: str, name: str, *, template: str | None = None) -> str:
+    """Create a database, empty or a copy of ``template``, on the server of ``server_url``; return its DATABASE_URL."""
     connection = psycopg2.connect(server_url)
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}"')
+            cursor.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
     finally:
         connection.close()
     return f"{server_url.rpartition('/')[0]}/{name}"

@@ -8,17 +8,29 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 IS_CI = os.environ.get("CI", "").lower() == "true"
 POSTGRES, REDIS, CHROMIUM = "PostgreSQL's server", "the Redis server", "Chromium"
-DEBIAN_PACKAGE = {POSTGRES: "postgresql", REDIS: "redis-server", CHROMIUM: "chromium"}
-NAMES = {POSTGRES: ("initdb", "postgres"), REDIS: ("redis-server",), CHROMIUM: ("chromium", "chromium-browser")}
+NPM, AZURITE = "npm", "Azurite"
+DEBIAN_PACKAGE = {POSTGRES: "postgresql", REDIS: "redis-server", CHROMIUM: "chromium", NPM: "npm"}
+NAMES = {
+    POSTGRES: ("initdb", "postgres"),
+    REDIS: ("redis-server",),
+    CHROMIUM: ("chromium", "chromium-browser"),
+    NPM: ("npm",),
+    AZURITE: ("azurite-blob",),
+}
+# Beside the environment, which is made anew less often than tests run.
+NPM_FOLDER = Path(sys.prefix) / "npm"
+AZURITE_PACKAGE = "azurite@3.35.0"  # the newest that runs on Debian's node
 
 
 class MissingProgramError(Exception):
@@ -28,7 +40,8 @@ class MissingProgramError(Exception):
 def find_program(what: str) -> Path | None:
     """Return where a program of ``NAMES`` lies, the newest PostgreSQL first; None where it is not installed."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
-    folders = os.pathsep.join([*map(str, versions), os.environ.get("PATH", os.defpath)])
+    ours = NPM_FOLDER / "node_modules" / ".bin"
+    folders = os.pathsep.join([*map(str, versions), str(ours), os.environ.get("PATH", os.defpath)])
     return next((Path(found) for name in NAMES[what] if (found := shutil.which(name, path=folders))), None)
 
 
@@ -38,12 +51,15 @@ def get_program(what: str) -> Path:
     :raises MissingProgramError: if it is not there.
     """
     found = find_program(what)
-    if found is None and _may_install():
+    if found is None and what == AZURITE:
+        _install_azurite(get_program(NPM))
+        found = find_program(what)
+    elif found is None and _may_install():
         _install(what)
         found = find_program(what)
     if found is None:
-        package = DEBIAN_PACKAGE[what]
-        raise MissingProgramError(f"NOT TESTED: {what} is not installed (apt-get install {package}).")
+        how = f"npm install {AZURITE_PACKAGE}" if what == AZURITE else f"apt-get install {DEBIAN_PACKAGE[what]}"
+        raise MissingProgramError(f"NOT TESTED: {what} is not installed ({how}).")
     return found
 
 
@@ -81,11 +97,27 @@ def _may_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def _install(what: str) -> None:
-    """Install Debian's package. Test processes run side by side and apt refuses company, hence the lock."""
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with (Path(tempfile.gettempdir()) / "mlportal-tests-apt.lock").open("w") as lock:
+def _install_azurite(npm: Path) -> None:
+    """Install Azurite from npm, for whoever made the environment; half a minute, once."""
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(NPM_FOLDER)]
+    with _alone("npm"):
+        if find_program(AZURITE) is None:
+            NPM_FOLDER.mkdir(exist_ok=True)
+            subprocess.run([npm, "install", *options, AZURITE_PACKAGE], capture_output=True, check=False)
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Let one test process at a time install something: they run side by side."""
+    with (Path(tempfile.gettempdir()) / f"mlportal-tests-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install(what: str) -> None:
+    """Install Debian's package."""
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _alone("apt"):
         if find_program(what) is None:
             subprocess.run(["apt-get", "update"], env=environ, capture_output=True, check=False)
             subprocess.run(

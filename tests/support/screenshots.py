@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from portal.env import BASE_DIR
-from tests.support.portal import Portal
+from tests.support.portal import Portal, new_environ
 from tests.support.programs import CHROMIUM, get_program
 
 IMAGES = BASE_DIR / "docs" / "images"
@@ -32,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=get_program(CHROMIUM), args=sandbox)
-        portal = Portal.start(Path(folder))
+        portal = Portal.launch(new_environ(Path(folder)), log=Path(folder) / "portal.log")
         try:
             portal.manage("demo", "--runs", "7")
             take_all(browser, portal)

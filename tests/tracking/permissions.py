@@ -63,6 +63,8 @@ PAGES: Table = {
     f"{W}/": {"GET": READ, "POST": READ},
     f"{W}/settings": {"GET": READ, "POST": MANAGE},
     f"{W}/access": {"GET": READ},
+    f"{W}/datastores": {"GET": READ, "POST": MANAGE},
+    f"{W}/datastores/<str:name>": {"GET": READ},
     f"{W}/delete": {"GET": READ, "POST": READ},  # the plan says what will go; the service asks who may
     f"{W}/trash": {"GET": READ, "POST": WRITE},
     f"{W}/experiments.csv": {"GET": READ},
@@ -76,7 +78,7 @@ PAGES: Table = {
     "groups/<str:group>": {"GET": READ_GROUP, "POST": READ_GROUP},
     "groups/<str:group>/delete": {"GET": READ_GROUP, "POST": READ_GROUP},
     "deletions/<str:uid>": {"GET": PERSON, "POST": PERSON},  # who may see it, its target decides
-    "work": {"GET": OWNER},
+    "work": {"GET": OWNER, "POST": OWNER},
     "orphans": {"GET": OWNER, "POST": OWNER},
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},

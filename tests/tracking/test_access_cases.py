@@ -1,9 +1,5 @@
-"""The cases A1 to A19: how trackers and their neighbours let people in who had no business there.
+"""Cases of tests/test_cases.py: how trackers and their neighbours let people in who had no business there."""
 
-One test a case, or the name of the test that proves it where it lies closer to the code.
-"""
-
-import ast
 import base64
 import contextlib
 import io
@@ -25,32 +21,10 @@ from tracking.identity.services import issue_sign_in_link
 from tracking.runs.models import Run
 from tracking.workspaces.models import RoleAssignment
 
-ELSEWHERE = {
-    "A1": "tests/tracking/test_permissions.py::test_has_every_route_of_the_server_and_no_other",
-    "A2": "tests/tracking/test_permissions.py::test_is_refused_where_the_table_says_so_and_changes_nothing",
-    "A3": "tests/tracking/test_permissions.py::test_is_refused_where_the_table_says_so_and_changes_nothing",
-    "A6": "tests/tracking/test_permissions.py::test_is_let_in_where_the_table_says_so",
-    "A7": "tests/tracking/api/test_access.py::test_keeps_its_objects_to_itself",
-    "A8": "tests/tracking/api/test_access.py::test_tells_a_stranger_nothing",
-    "A9": "tests/tracking/api/test_access.py::test_in_the_header_must_be_that_of_the_token",
-    "A11": "tests/test_settings.py::test_beyond_loopback_needs_tls",
-    "A13": "tests/tracking/api/portal/test_users.py::test_take_no_more_than_is_written",
-    "A15": "tests/tracking/api/portal/test_tokens.py::test_is_not_made_by_a_tracking_token",
-    "A17": "tests/tracking/web/test_sign_in.py::test_cannot_move_to_another_address_by_a_header",
-    "A19": "tests/tracking/api/test_bound.py::test_writes_to_no_sibling",
-}
 INFO = "3.0/mlflow/server-info"
 
 
 class TestCases:
-    @pytest.mark.parametrize(("case", "proof"), ELSEWHERE.items())
-    def test_proven_elsewhere(self, case: str, proof: str) -> None:
-        path, _, name = proof.partition("::")
-
-        tree = ast.parse((BASE_DIR / path).read_text())
-
-        assert name in [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)], case
-
     def test_a4_a_model_cannot_name_a_run_of_others(self, people: People) -> None:
         ann, lab = Caller(people.ann.token), Caller(People.around("lab").ann.token, "lab")
         foreign = lab.new_run()

@@ -160,12 +160,17 @@ def is_hardened(response: HttpResponseBase) -> bool:
     headers = response.headers
     return (
         all(headers.get(name) == value for name, value in HEADERS.items())
+        and ("frame-ancestors" in headers.get("Content-Security-Policy", "") or not is_page(response))
         and "camera=()" in headers.get("Permissions-Policy", "")
         and headers.get("Access-Control-Allow-Origin") is None
         and all(
             cookie["httponly"] and cookie["samesite"] == "Lax" for cookie in response.cookies.values() if cookie.value
         )
     )
+
+
+def is_page(response: HttpResponseBase) -> bool:
+    return response.headers.get("Content-Type", "").startswith("text/html") and response.status_code < 300
 
 
 def is_refused(response: HttpResponseBase) -> bool:

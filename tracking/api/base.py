@@ -263,6 +263,17 @@ def refuse_tracking_token(credential: Credential) -> None:
         )
 
 
+def refuse_run_token(credential: Credential) -> None:
+    """Refuse to change anything else with a token that was made for one run.
+
+    :raises PermissionDeniedError: if the credential is for one run.
+    """
+    if credential.run_uid:
+        raise errors.PermissionDeniedError(
+            f"The token is for logging to run {credential.run_uid}; this takes an access token."
+        )
+
+
 def refuse_nul(request: HttpRequest) -> None:
     """Refuse an address with NUL: no name or id has it, and PostgreSQL does not even take the question."""
     if "\0" in request.path:

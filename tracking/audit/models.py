@@ -25,3 +25,19 @@ class AuditEvent(models.Model):
 
     class Meta:
         db_table = "audit_event"
+
+
+class AuditSeal(models.Model):
+    """A link of the chain that holds the events together: ``hash`` is of the event and of the link before.
+
+    Append-only like the events. Written a little later than they are (audit.services.seal), so that no change waits for
+    another; ``event`` is no constraint, so that a missing one can be told.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    event_id = models.BigIntegerField(unique=True)
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_seal"

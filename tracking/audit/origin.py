@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def originating(*, address: str, request_id: str, agent: str) -> Iterator[None]:
 
 def note_token(token_id: int | None) -> None:
     """Add with which token the request came; until the block ends."""
-    _origin.set(replace(_origin.get(), token_id=token_id))
+    now = _origin.get()
+    _origin.set(Origin(now.address, now.request_id, now.agent, token_id))
 
 
 def origin() -> Origin:

@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tracking.audit.models import AuditEvent
+from django.db import transaction
+
+from tracking.audit import chain
+from tracking.audit.models import AuditEvent, AuditSeal
 from tracking.audit.origin import origin
 
 if TYPE_CHECKING:
@@ -31,3 +34,22 @@ def record(*, by: "User | None", verb: str, target: str, at: datetime, result: s
         target=target[:1000],
         result=result[:200],
     )
+
+
+@transaction.atomic
+def seal(*, now: datetime) -> int:
+    """Add the next thousand events to the chain, and return how many there were. Four statements.
+
+    Apart from the changes themselves: a link holds the one before, and changes must not wait for each other.
+
+    :raises IntegrityError: if somebody else is sealing at this moment; nothing is done then.
+    """
+    last = AuditSeal.objects.order_by("number").last()
+    number, before = (last.number, last.hash) if last else (0, chain.FIRST)
+    found = chain.unsealed().filter(pk__gt=chain.newest_sealed() - chain.WINDOW)[: chain.AT_ONCE]
+    seals = []
+    for event in found:
+        number, before = number + 1, chain.link(event=event, before=before)
+        seals.append(AuditSeal(number=number, event_id=event.pk, hash=before, sealed_at=now))
+    AuditSeal.objects.bulk_create(seals)
+    return len(seals)

@@ -32,3 +32,16 @@ class EventRow:
     def fields(self) -> dict[str, object]:
         """Return everything by name, in this order."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """What a look at the whole log found. ``problems``: a sentence each. ``head``: the newest link, "" without any.
+
+    ``waiting``: events that are too young to be sealed.
+    """
+
+    sealed: int
+    waiting: int
+    head: str
+    problems: tuple[str, ...]

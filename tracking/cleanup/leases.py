@@ -1,5 +1,6 @@
 """Whose turn it is: a lease on a deletion, and the steps that only its holder can commit."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from tracking.cleanup.models import Deletion
+from tracking.cleanup.pace import rest
 from tracking.cleanup.types import DUE_STATES, MAX_FAILURES, State
 
 Clock = Callable[[], datetime]
@@ -53,22 +55,26 @@ class Lease:
     def step(self) -> Iterator["Step"]:
         """Open a transaction for a step; it is committed, with what was counted in it, if the lease still holds.
 
+        Others may write for a while then: it returns after a rest.
+
         :raises LostLeaseError: if it does not; nothing of the step is kept then.
         """
         step = Step()
+        began_at = time.monotonic()
         with transaction.atomic():
             yield step
             done = self.done + step.counts
             written = {"done": done, "bytes_freed": F("bytes_freed") + step.size_bytes, "failures": 0}
             self._update(**{**written, **step.columns})
         self.done, self.deletion.failures = done, 0
+        rest(time.monotonic() - began_at)
 
-    def renew(self) -> None:
-        """Say that the work goes on.
+    def renew(self, **columns: object) -> None:
+        """Say that the work goes on, and how far it is perhaps.
 
         :raises LostLeaseError: if the lease does not hold any more.
         """
-        self._update()
+        self._update(**columns)
 
     def end(self, **columns: object) -> None:
         """Give the deletion up, with a state or a report perhaps."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SHORTEST_REST_S, LONGEST_REST_S = 0.001, 0.05
+SHORTEST_REST_S, LONGEST_REST_S = 0.025, 0.1  # who waits for SQLite's lock looks again after up to 25 ms
 
 
 class Pace:
@@ -14,7 +14,7 @@ class Pace:
     for long, or takes it again at once, would hold up every script that logs.
     """
 
-    def __init__(self, *, least: int, most: int, target_s: float = 0.02) -> None:
+    def __init__(self, *, least: int, most: int, target_s: float = 0.01) -> None:
         self.size = self._least = least
         self._most = most
         self._target_s = target_s
@@ -32,5 +32,5 @@ class Pace:
 
 
 def rest(took_s: float) -> None:
-    """Let others write for as long as one wrote oneself."""
-    time.sleep(min(max(took_s, SHORTEST_REST_S), LONGEST_REST_S))
+    """Let others write for twice as long as one wrote oneself."""
+    time.sleep(min(max(2 * took_s, SHORTEST_REST_S), LONGEST_REST_S))

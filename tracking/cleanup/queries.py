@@ -25,6 +25,7 @@ from tracking.cleanup.types import (
 )
 from tracking.core.errors import NotFoundError, PermissionDeniedError
 from tracking.core.pages import Page, decode_token, encode_token
+from tracking.datastores.queries import count_registered
 from tracking.identity.queries import Credential
 from tracking.metrics.removal import measure_metric, measure_points
 from tracking.registry.removal import count_models_in, count_models_of_runs, models_of_runs
@@ -97,6 +98,7 @@ def count_scope(scope: Scope) -> tuple[Counter[str], int]:
         counts["models"] = count_models_in(experiment_ids=experiments)
     counts["experiments"] = len(experiments)
     counts["workspaces"] = len(scope.doomed_workspaces)
+    counts["datastores"] = count_registered(workspaces=[one.pk for one in scope.doomed_workspaces])
     return counts, held.size_bytes
 
 

@@ -15,7 +15,7 @@ from tracking.artifacts.services import clear_files, count_cleared
 from tracking.artifacts.types import Cleared
 from tracking.cleanup.leases import Lease, Step
 from tracking.cleanup.models import Deletion
-from tracking.cleanup.pace import Pace, rest
+from tracking.cleanup.pace import Pace
 from tracking.cleanup.queries import count_scope, file_sizes
 from tracking.cleanup.scopes import Scope, stored
 from tracking.cleanup.types import PARTIAL_KINDS, Kind
@@ -46,22 +46,25 @@ class Removal:
         self._lease = lease
         self._scope = scope
         self._cursor: dict[str, object] = dict(lease.deletion.cursor)
-        self._runs = Pace(least=8, most=200)
-        self._rows = Pace(least=64, most=2_000)
+        self._runs = Pace(least=4, most=200)
+        self._rows = Pace(least=32, most=2_000)
 
     def measure(self) -> None:
-        """Count all that is to go, once: nothing is added any more, so that this is also what will have gone."""
+        """Count all that is to go, once: nothing is added any more, so that this is also what will have gone.
+
+        What was counted so far is shown meanwhile.
+        """
         if self._cursor.get("is_measured"):
             return
-        total, metric_bytes = count_scope(self._scope)
-        self._lease.renew()
+        total, total["metric_bytes"] = count_scope(self._scope)
+        self._lease.renew(total=total)
         renewed_at = time.monotonic()
         for size in file_sizes(self._scope):
-            total += Counter(artifacts=1, artifact_bytes=size)
+            total["artifacts"] += 1
+            total["artifact_bytes"] += size
             if time.monotonic() - renewed_at > RENEW_EVERY_S:
-                self._lease.renew()
+                self._lease.renew(total=total)
                 renewed_at = time.monotonic()
-        total["metric_bytes"] = metric_bytes
         with self._lease.step() as step:
             self._keep(step, is_measured=True)
             step.columns["total"] = total
@@ -126,7 +129,6 @@ class Removal:
         models = models_of_runs(run_ids=pks, limit=MODELS_AT_ONCE)
         homes = [run_home(experiment_id=experiment_id, uid=uid) for _, experiment_id, uid in rows]
         cleared = clear_files(workspace=workspace, paths=[*map(_model_home, models), *homes], limit=FILES_AT_ONCE)
-        began_at = time.monotonic()
         with self._lease.step() as step:
             _count_files(step, workspace, cleared)
             if cleared.is_empty and models:
@@ -134,7 +136,6 @@ class Removal:
             elif cleared.is_empty and self._purge_points(step, pks):
                 with self._runs.batch():
                     step.counts += runs.purge_runs(pks=pks)
-        rest(time.monotonic() - began_at)
         return True
 
     def _purge_points(self, step: Step, pks: Sequence[int]) -> bool:

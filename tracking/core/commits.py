@@ -32,9 +32,10 @@ def one_change(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def changed(*args: P.args, **kwargs: P.kwargs) -> T:
-        is_all = getattr(_own, "is_fresh", False)
-        _own.is_fresh = False
-        with transaction.atomic(savepoint=not is_all):
+        if getattr(_own, "is_fresh", False):
+            _own.is_fresh = False
+            return function(*args, **kwargs)
+        with transaction.atomic():
             return function(*args, **kwargs)
 
     return changed

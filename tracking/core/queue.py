@@ -17,6 +17,12 @@ def enqueue(task: str, **arguments: int | str) -> None:
     transaction.on_commit(lambda: _send(task, arguments))
 
 
+def timetable() -> dict[str, float]:
+    """Return how often, in seconds, workers do which tasks by themselves."""
+    entries = import_string(settings.CELERY_APP).conf.beat_schedule.values()
+    return {entry["task"]: float(entry["schedule"]) for entry in entries}
+
+
 def _send(task: str, arguments: dict[str, int | str]) -> None:
     try:
         import_string(settings.CELERY_APP).send_task(task, kwargs=arguments, retry=False)

@@ -17,7 +17,6 @@ from tracking.identity.models import AccessToken, DeviceLogin, Session, User
 from tracking.identity.secrets import digest_of, is_well_formed, normal_user_code
 from tracking.identity.types import DeviceRow, DeviceState, PersonRow, Scope, SessionRow, TokenKind, TokenRow
 
-_tokens: Memory[bytes, AccessToken] = Memory(size=10_000, life_s=1)
 MAX_UNKNOWN, UNKNOWN_LIFE_S = 20, 60
 _unknown: Memory[str, int] = Memory(size=10_000, life_s=UNKNOWN_LIFE_S)
 FRESH_ONE = (
@@ -41,37 +40,56 @@ class Credential:
     token: TokenRow | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    token: AccessToken
+    credential: Credential
+
+
+_tokens: Memory[str, _Known] = Memory(size=10_000, life_s=1)  # in clear: it was in the request a second ago
+
+
 def credential_by_token(*, text: str, now: datetime) -> Credential:
     """Return whom a token stands for. One query; none for one asked for within the last second, or no token at all.
 
     :raises UnauthenticatedError: if it is unknown, revoked or expired, or its owner is disabled.
     :raises ConflictError: if it is for a workspace that is being deleted: it was revoked with that.
     """
-    if not is_well_formed(text):
-        raise UnknownCredentialError("The credential is not a valid mlportal token (they start with mlp_).")
-    digest = digest_of(text)
-    with_owner = AccessToken.objects.select_related("user", "workspace")
-    token = _tokens.recall(digest, lambda: with_owner.filter(digest=digest).first())
-    if token is not None and token.workspace is not None and token.workspace.deletion_uid:
+    known = _tokens.recall(text, lambda: _find_token(text))
+    if known is None:
+        what = "The token is unknown or was revoked."
+        if not is_well_formed(text):
+            what = "The credential is not a valid mlportal token (they start with mlp_)."
+        raise UnknownCredentialError(what)
+    token = known.token
+    if token.workspace is not None and token.workspace.deletion_uid:
         raise ConflictError(
             f"Workspace {token.workspace.name!r} is being deleted (deletion {token.workspace.deletion_uid}); "
             "it takes no changes any more, and its tokens were revoked."
         )
-    if token is None:
-        raise UnknownCredentialError("The token is unknown or was revoked.")
     if token.revoked_at is not None or not token.user.is_active:  # ours once, so nobody guesses: not counted as a try
         raise UnauthenticatedError("The token is unknown or was revoked.")
     if token.expires_at <= now:
         what = "tracking URI" if token.kind == TokenKind.TRACKING else f"access token {token.name!r}"
         how = FRESH_ONE if token.kind == TokenKind.TRACKING else "Make another on the page Tokens, or `mlportal login`."
         raise UnauthenticatedError(f"The {what} expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC. {how}")
-    return Credential(
+    return known.credential
+
+
+def _find_token(text: str) -> _Known | None:
+    if not is_well_formed(text):
+        return None
+    token = AccessToken.objects.select_related("user", "workspace").filter(digest=digest_of(text)).first()
+    if token is None:
+        return None
+    credential = Credential(
         user=token.user,
         workspace_id=token.workspace_id,
         scope=Scope(token.scope),
         run_uid=token.run_uid,
         token=_token_row(token),
     )
+    return _Known(token, credential)
 
 
 def count_unknown(*, address: str) -> None:

@@ -104,6 +104,11 @@ def sweep() -> None:
             pass
 
 
+def count_waiting(*, most: int) -> int:
+    """Count the runs that a sweep would compact, up to ``most``. One query, all segments' keys."""
+    return len(store.runs_with_segments(least=SEGMENTS_WORTH_A_SWEEP, limit=most))
+
+
 def _segment_of(series: Mapping[int, Points]) -> bytes | None:
     if not series:
         return None

@@ -27,6 +27,11 @@ def list_to_make(*, limit: int) -> list[tuple[int, int]]:
     return list(to_make.values_list("run_id", "version")[:limit])
 
 
+def count_to_make() -> int:
+    """Count the ended runs that lack their document. One query, along an index."""
+    return RunDocument.objects.filter(body=None, run__status__in=FINAL_STATUSES).count()
+
+
 def keep_documents(*, made: Sequence[RunDocumentMade]) -> None:
     """Keep the documents of runs that are still at the version that was read before. One statement for a thousand."""
     try:

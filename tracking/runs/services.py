@@ -35,6 +35,7 @@ from tracking.runs.types import (
     Hold,
     KeyKind,
     Pair,
+    RunHead,
     RunIdentity,
     RunStatus,
 )
@@ -165,7 +166,7 @@ def create_run(
     name = name or tagged or new_run_name()
     check_length(name, field="run_name", most=MAX_RUN_NAME)
     check_length(user_name, field="user_id", most=256)
-    run = Run.objects.create(
+    run = Run(
         uid=new_run_uid(),
         workspace=experiment.workspace,
         experiment_id=experiment.pk,
@@ -174,25 +175,29 @@ def create_run(
         status=RunStatus.RUNNING,
         started_at=started_at,
     )
+    store.add_run(run)
     _write_tags(run, [*(tag for tag in tags if tag.key != RUN_NAME_TAG), Pair(RUN_NAME_TAG, name)])
     queries.remember_run(run)
     return run
 
 
 @one_change
-def update_run(*, run: Run, status: RunStatus | None, ended_at: datetime | None, name: str) -> None:
-    """Change what is given of an active run, in the row and in ``run``: status, end, name (empty: unchanged)."""
+def update_run(*, run: RunIdentity, status: RunStatus | None, ended_at: datetime | None, name: str) -> RunHead | None:
+    """Change what is given of an active run: status, end, name (empty: unchanged); return it, None if nothing is given.
+
+    :raises InvalidParameterError: if it is deleted, or the name is too long.
+    """
     _hold_active(run)
     check_length(name, field="run_name", most=MAX_RUN_NAME)
     given = {"status": status, "ended_at": ended_at, "name": name}
-    changed = {field: value for field, value in given.items() if value}
-    for field, value in changed.items():
-        setattr(run, field, value)
-    if changed:
-        Run.objects.filter(pk=run.pk).update(**changed)
-        store.forget_documents([run.pk])  # after the run's own row, as all do who lock both
+    changes = {column: value for column, value in given.items() if value}
+    if not changes:
+        return None
+    changed = store.change_run(run.pk, changes)
+    store.forget_documents([run.pk])  # after the run's own row, as all do who lock both
     if name:
         _write_tags(run, [Pair(RUN_NAME_TAG, name)])
+    return changed
 
 
 @transaction.atomic

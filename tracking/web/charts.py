@@ -42,7 +42,7 @@ MAX_OFFERED = 200  # choices in a list
 EPOCH = "epoch"
 CHART_FIELDS = (
     *("x", "smooth", "logx", "logy", "clip", "link", "by", "average", "spread", "live", "find", "zoom", "full", "pin"),
-    *("panel", "charted"),
+    *("order", "panel", "charted"),
 )
 """What charts_state.js writes into the address of a page with charts, and ``charted``."""
 INTERVALS_S = (2, 5, 10, 30, 60, 0)
@@ -182,6 +182,19 @@ class ChartsState:
             find=query.get("find", ""),
         )
 
+    @property
+    def x_metric(self) -> str:
+        """The metric that is x, "" if none is."""
+        return self.x.removeprefix(X_METRIC) if self.x.startswith(X_METRIC) else ""
+
+    @property
+    def group_param(self) -> str:
+        return self.group.removeprefix("params.") if self.group.startswith("params.") else ""
+
+    @property
+    def group_tag(self) -> str:
+        return self.group.removeprefix("tags.") if self.group.startswith("tags.") else ""
+
 
 def _is_refused(parse: Callable[..., object], *texts: str) -> bool:
     try:
@@ -204,16 +217,12 @@ class Choice:
 class ChartGrid:
     """What templates/charts/grid.html shows. ``context`` is for static/js/charts_grid.js, through json_script.
 
-    ``x_metrics``: those to choose as x; ``group_params`` and ``group_tags``: what runs can be grouped by. ``amounts``:
-    how many runs there are to choose from, none where the page does not let the reader choose. ``kept``: what forms
-    send along (charts/_state.html).
+    ``amounts``: how many runs there are to choose from, none where the page does not let the reader choose. ``kept``:
+    what forms send along (charts/_state.html).
     """
 
     runs: tuple[ChartedRun, ...]
     metrics: tuple[str, ...]
-    x_metrics: tuple[Choice, ...]
-    group_params: tuple[Choice, ...]
-    group_tags: tuple[Choice, ...]
     amounts: tuple[Choice, ...]
     intervals: tuple[Choice, ...]
     is_live: bool
@@ -247,6 +256,7 @@ def chart_grid(
     charted = charted_runs(workspace=workspace, runs=runs)
     is_live = any(run.status is RunStatus.RUNNING for run in runs)
     names: list[Json] = list(metrics)
+    by_epoch: list[Json] = [*sorted(metrics, key=lambda name: (name.rpartition("/")[2] != EPOCH, name))]
     rows: list[Json] = [
         {"uid": run.uid, "name": run.name, "url": run.url, "colour": run.colour, "dash": run.dash} for run in charted
     ]
@@ -260,6 +270,7 @@ def chart_grid(
         "csrfToken": get_token(request),
         "runs": rows,
         "metrics": names,
+        "xMetrics": by_epoch[:MAX_OFFERED],
         "columns": columns[:MAX_OFFERED],
         "isLive": is_live,
         "template": chart_template(),
@@ -269,13 +280,9 @@ def chart_grid(
     }
     state = ChartsState.from_query(request.GET)
     chosen = request.GET.get("charted", str(AMOUNTS[0]))
-    by_epoch = sorted(metrics, key=lambda name: (name.rpartition("/")[2] != EPOCH, name))
     return ChartGrid(
         runs=tuple(charted),
         metrics=tuple(metrics),
-        x_metrics=tuple(Choice(f"{X_METRIC}{name}", name) for name in by_epoch[:MAX_OFFERED]),
-        group_params=tuple(Choice(f"params.{key}", key) for key in params[:MAX_OFFERED]),
-        group_tags=tuple(Choice(f"tags.{key}", key) for key in tags[:MAX_OFFERED]),
         amounts=tuple(
             Choice(str(most), format_count(most), str(most) == chosen) for most in AMOUNTS if found > min(AMOUNTS)
         ),

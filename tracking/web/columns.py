@@ -18,6 +18,8 @@ from tracking.web.directions import Directions
 from tracking.web.links import link_with
 
 MAX_COLUMNS = 40  # at once; the address may name more, which are then looked through in parts
+MIN_COLUMNS = 12
+MAX_CELLS = 600  # of a page's columns: a page of more elements than 4,000 scrolls badly
 MAX_CHOSEN = 400
 DEFAULT_COLUMNS = 8
 DEFAULT_METRICS = 4
@@ -188,14 +190,15 @@ def differing_params(rows: Sequence[RunRow]) -> list[str]:
     return sorted(key for key, seen in values.items() if len(seen) > 1 or carried[key] < len(rows))
 
 
-def window_of(columns: Sequence[Column], query: QueryDict) -> Window:
-    """Return the columns from the place ``?from_column=`` on, as many as a page can bear."""
+def window_of(columns: Sequence[Column], query: QueryDict, *, row_count: int) -> Window:
+    """Return the columns from the place ``?from_column=`` on, as many as a page of so many rows can bear."""
+    most = min(MAX_COLUMNS, max(MIN_COLUMNS, MAX_CELLS // max(row_count, 1)))
     text = query.get("from_column", "")
     first = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 1
     first = min(max(first, 1), max(1, len(columns)))
-    last = min(first + MAX_COLUMNS - 1, len(columns))
+    last = min(first + most - 1, len(columns))
     texts = [column.text for column in columns]
-    before = str(max(1, first - MAX_COLUMNS))
+    before = str(max(1, first - most))
     return Window(
         columns=tuple(columns[first - 1 : last]),
         first=first,

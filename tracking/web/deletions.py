@@ -69,6 +69,7 @@ COUNT_WORDS: Mapping[str, _StrPromise] = {
     "tags": gettext_lazy("Tags"),
     "datasets": gettext_lazy("Datasets used"),
     "roles": gettext_lazy("Roles"),
+    "datastores": gettext_lazy("Datastores"),
 }
 STATE_WORDS: Mapping[State, _StrPromise] = {
     State.ACCEPTED: gettext_lazy("Waiting"),

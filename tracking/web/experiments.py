@@ -155,7 +155,7 @@ def _table(
     series: SeriesByRun = series_by_run(run_ids=list({row.pk for row in (*rows, *of_base)}), keys=metrics)
     if query.get("differ") == "1":
         columns = differing_columns(columns, [*rows, *of_base], series)
-    window = window_of(columns, query)
+    window = window_of(columns, query, row_count=len(rows))
     groups = group_keys(query)
     has_sparks = query.get("spark") == "1" and not groups
     keys = {kind: list_keys(experiment_ids=[experiment.pk], kind=KEY_KINDS[kind]) for kind in ColumnKind}

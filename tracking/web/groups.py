@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -35,12 +35,14 @@ from tracking.web.administration import (
 )
 from tracking.web.base import credential_of, group_page
 from tracking.web.formats import format_bytes, format_count, time_element
+from tracking.web.list_files import Cell, list_file
 from tracking.workspaces import access, queries, services
 from tracking.workspaces.types import GroupChange, GroupRow, Permission, Role, WorkspaceRow
 
 if TYPE_CHECKING:
     from tracking.workspaces.models import ResourceGroup
 
+FILE_HEAD = ("name", "description", "workspaces", "artifact_bytes", "my_role", "created_at")
 ACTIVITY_SHOWN = 20
 ACTIVITY_READ = 200
 ACTIVITY_SINCE = timedelta(days=90)
@@ -84,8 +86,8 @@ class EventShown:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def group_list(request: HttpRequest) -> HttpResponse:
-    """Show the resource groups in which the reader has a role; owners of the server create one."""
+def group_list(request: HttpRequest) -> HttpResponseBase:
+    """Show the resource groups in which the reader has a role; owners of the server create one. Also as a file."""
     may_create = access.owns_server(user=credential_of(request).user)
     if request.method == "POST":
         if not may_create:
@@ -93,7 +95,10 @@ def group_list(request: HttpRequest) -> HttpResponse:
         change = asked(request)
         is_done = carry_out(request, change, {"create_group": _create_group})
         return redirect("web:group_detail", change.fields["name"]) if is_done else redirect("web:group_list")
-    groups = [_group_shown(row) for row in queries.list_group_rows(credential=credential_of(request))]
+    rows = queries.list_group_rows(credential=credential_of(request))
+    if file := list_file(request, name="groups", head=FILE_HEAD, rows=map(_file_row, rows)):
+        return file
+    groups = [_group_shown(row) for row in rows]
     return render(request, "groups/group_list.html", {"groups": groups, "may_create": may_create})
 
 
@@ -162,6 +167,10 @@ def _create_workspace(change: Asked) -> str:
         now=change.now,
     )
     return gettext("Workspace %(name)s is there: make a token and log to it.") % {"name": fields["name"]}
+
+
+def _file_row(row: GroupRow) -> tuple[Cell, ...]:
+    return row.name, row.description, row.workspaces, row.artifact_bytes, row.my_role, row.created_at
 
 
 def _group_shown(row: GroupRow) -> GroupShown:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
@@ -14,6 +14,7 @@ from tracking.runs.queries import count_experiments_by_workspace, list_running
 from tracking.web.base import credential_of
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
+from tracking.web.list_files import Cell, list_file
 from tracking.web.snippets import tracking_uri, training_snippet
 from tracking.workspaces.queries import list_workspaces
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tracking.runs.models import Run
     from tracking.workspaces.models import Workspace
 
+FILE_HEAD = ("name", "group", "description", "created_at")
 MAX_RUNNING = 200
 MAX_RUNNING_SHOWN = 20
 
@@ -51,11 +53,16 @@ class RunningShown:
 
 @require_safe
 @login_required
-def home(request: HttpRequest) -> HttpResponse:
-    """Show the workspaces the reader may see and what runs in them; htmx asks for the header's menu of workspaces."""
+def home(request: HttpRequest) -> HttpResponseBase:
+    """Show the workspaces the reader may see and what runs in them; htmx asks for the header's menu of workspaces.
+
+    As a file: the workspaces.
+    """
     workspaces = list_workspaces(credential=credential_of(request))
     if request.headers.get("HX-Target") == "workspace-menu":
         return render_page(request, "home/_workspace_menu.html", {"workspaces": workspaces})
+    if file := list_file(request, name="workspaces", head=FILE_HEAD, rows=map(_file_row, workspaces)):
+        return file
     running = list_running(workspaces=workspaces, limit=MAX_RUNNING)
     experiments = count_experiments_by_workspace(workspaces=workspaces)
     context = {
@@ -65,6 +72,10 @@ def home(request: HttpRequest) -> HttpResponse:
         "snippet": training_snippet(uri=tracking_uri(workspace=workspaces[0].name)) if workspaces else "",
     }
     return render_page(request, "home/home.html", context)
+
+
+def _file_row(workspace: Workspace) -> tuple[Cell, ...]:
+    return workspace.name, workspace.group.name, workspace.description, workspace.created_at
 
 
 def _workspace_shown(workspace: Workspace, experiment_count: int, running: list[Run]) -> WorkspaceShown:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
@@ -25,6 +26,7 @@ from tracking.web.account import ROLE_WORDS, place_words
 from tracking.web.base import credential_of, server_page
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import time_element
+from tracking.web.list_files import Cell, list_file
 from tracking.workspaces.queries import list_effective_roles, list_roles, roles_by_person
 from tracking.workspaces.services import assign_role, invite, remove_role
 from tracking.workspaces.types import Permission, Role, RoleRow
@@ -49,6 +51,9 @@ class RoleForm(forms.Form):
     """What a person is on the server."""
 
     role = forms.ChoiceField(required=False, choices=ROLE_CHOICES, label=gettext_lazy("Role on this server"))
+
+
+FILE_HEAD = ("username", "email", "is_active", "has_password", "created_at", "last_sign_in_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,14 @@ class AccessShown:
 @require_http_methods(["GET", "HEAD", "POST"])
 @server_page(need=Permission.MANAGE)
 @refusing_bad_values()
-def person_list(request: HttpRequest) -> HttpResponse:
-    """Show people, by name. POST invites one and shows their link, this once."""
+def person_list(request: HttpRequest) -> HttpResponseBase:
+    """Show people, by name; all of them as a file. POST invites one and shows their link, this once."""
     form = InviteForm(request.POST if request.method == "POST" else None)
     link = _invited(request, form) if request.method == "POST" and form.is_valid() else ""
     text, token = request.GET.get("q", "").strip(), request.GET.get("page_token", "")
     after = str(decode_token(token, length=1)[0]) if token else ""
+    if file := list_file(request, name="people", head=FILE_HEAD, rows=_file_rows(text)):
+        return file
     found = list_people(text=text, after=after, limit=ROWS + 1)
     rows = found[:ROWS]
     roles = roles_by_person(people=[row.pk for row in rows])
@@ -97,6 +104,14 @@ def person_list(request: HttpRequest) -> HttpResponse:
         "next_page_token": encode_token((rows[-1].username,)) if len(found) > ROWS else "",
     }
     return render(request, "people/person_list.html", context)
+
+
+def _file_rows(text: str) -> Iterator[tuple[Cell, ...]]:
+    after = ""
+    while rows := list_people(text=text, after=after, limit=ROWS):
+        for row in rows:
+            yield row.username, row.email, row.is_active, row.has_password, row.created_at, row.last_sign_in_at
+        after = rows[-1].username
 
 
 @never_cache

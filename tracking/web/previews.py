@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 import msgspec
 from django.utils.safestring import SafeString
 
+from tracking.web.figures import Json, read_figure
 from tracking.web.json_tree import render_json_tree
 from tracking.web.markup import render_code, render_markdown
 from tracking.web.notebooks import NotebookCell, read_notebook
@@ -57,6 +58,7 @@ class PreviewKind(StrEnum):
     MARKDOWN = "markdown"
     TABLE = "table"
     TREE = "tree"
+    FIGURE = "figure"
     NOTEBOOK = "notebook"
     AUDIO = "audio"
     VIDEO = "video"
@@ -76,6 +78,7 @@ class Preview:
     is_partial: bool = False
     tree: SafeString = NO_HTML
     cells: tuple[NotebookCell, ...] = ()
+    figure: dict[str, Json] | None = None
 
 
 class LoggedTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -156,6 +159,8 @@ def _preview_of_json(name: str, raw: bytes) -> Preview:
         table = msgspec.json.decode(text, type=LoggedTable)
     except (msgspec.DecodeError, RecursionError):
         code = render_code(_indented(text), name=name)
+        if figure := read_figure(text):
+            return Preview(PreviewKind.FIGURE, html=code, figure=figure)
         tree = render_json_tree(text)
         return Preview(PreviewKind.TREE, html=code, tree=tree) if tree else Preview(PreviewKind.CODE, html=code)
     cells = [[_cell(value) for value in row] for row in table.data[:MAX_TABLE_ROWS]]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
@@ -22,6 +22,7 @@ from tracking.identity.services import issue_access_token, revoke_token
 from tracking.identity.types import Scope, TokenKind, TokenRow
 from tracking.web.base import credential_of
 from tracking.web.formats import NOTHING, spell_marks, time_element
+from tracking.web.list_files import Cell, list_file
 
 SCOPE_WORDS = {
     Scope.READ: gettext_lazy("Read"),
@@ -48,6 +49,12 @@ class TokenForm(forms.Form):
     life_days = forms.TypedChoiceField(choices=LIVES, coerce=int, initial=90, label=gettext_lazy("It lives for"))
 
 
+FILE_HEAD = (
+    *("token_id", "kind", "name", "hint", "scope", "workspace", "run_id"),
+    *("created_at", "expires_at", "last_used_at"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenShown:
     """A line of the list of tokens."""
@@ -65,8 +72,8 @@ class TokenShown:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def token_list(request: HttpRequest) -> HttpResponse:
-    """Show the reader's tokens. POST makes one and shows it, this once, or revokes one."""
+def token_list(request: HttpRequest) -> HttpResponseBase:
+    """Show the reader's tokens, also as a file. POST makes one and shows it, this once, or revokes one."""
     if request.method == "POST" and "revoke" in request.POST:
         return _revoke(request)
     user = credential_of(request).user
@@ -82,6 +89,8 @@ def token_list(request: HttpRequest) -> HttpResponse:
         ).text
         form = TokenForm()
     rows = list_tokens(user=user, now=utc_now())
+    if file := list_file(request, name="tokens", head=FILE_HEAD, rows=map(_file_row, rows)):
+        return file
     context = {
         "form": form,
         "text": text,
@@ -102,6 +111,11 @@ def _revoke(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(request, gettext("The token is revoked, and so are those that were made with it."))
     return redirect("web:token_list")
+
+
+def _file_row(row: TokenRow) -> tuple[Cell, ...]:
+    about: tuple[Cell, ...] = (row.token_id, row.kind, row.name, row.hint, row.scope, row.workspace, row.run_uid)
+    return (*about, row.created_at, row.expires_at, row.last_used_at)
 
 
 def _shown(row: TokenRow) -> TokenShown:

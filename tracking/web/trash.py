@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -23,13 +24,16 @@ from tracking.runs.removal import list_trash
 from tracking.runs.services import restore_experiment, restore_run
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.formats import spell_marks, time_element, unnamed
+from tracking.web.list_files import Cell, list_file
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
+    from tracking.runs.models import Experiment, Run
     from tracking.workspaces.models import Workspace
 
 MAX_SHOWN = 200
+FILE_HEAD = ("kind", "id", "name", "deleted_at", "deletion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,15 @@ class TrashShown:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @workspace_page(need=Permission.READ)
-def trash(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """Show deleted experiments and runs, newest first. POST restores one: ``experiment`` or ``run``."""
+def trash(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Show deleted experiments and runs, newest first, also as a file. POST restores one: ``experiment`` or ``run``."""
     may_write = may(request, workspace, Permission.WRITE)
     if request.method == "POST":
         return _restore(request, workspace)
     kept = keeping().runs
     experiments, runs = list_trash(workspace=workspace, limit=MAX_SHOWN)
+    if file := list_file(request, name="trash", head=FILE_HEAD, rows=_file_rows(experiments, runs)):
+        return file
     context = {
         "workspace": workspace,
         "experiments": [
@@ -71,6 +77,13 @@ def trash(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "may_write": may_write,
     }
     return render(request, "trash/trash.html", context)
+
+
+def _file_rows(experiments: Sequence[Experiment], runs: Sequence[Run]) -> Iterator[tuple[Cell, ...]]:
+    for experiment in experiments:
+        yield "experiment", str(experiment.pk), experiment.name, experiment.deleted_at, experiment.deletion_uid
+    for run in runs:
+        yield "run", run.uid, run.name, run.deleted_at, run.deletion_uid
 
 
 def _times(deleted_at: datetime | None, kept: timedelta | None) -> tuple[SafeString, SafeString | str]:

@@ -74,7 +74,11 @@ def purge_workspace(*, pk: int) -> Counter[str]:
     except ProtectedError:
         raise InvalidStateError(f"Workspace {pk} is not empty; it can only be removed for good when it is.") from None
     transaction.on_commit(access.forget)
-    return Counter(workspaces=rows.get("tracking.Workspace", 0), roles=rows.get("tracking.RoleAssignment", 0))
+    return Counter(
+        workspaces=rows.get("tracking.Workspace", 0),
+        roles=rows.get("tracking.RoleAssignment", 0),
+        datastores=rows.get("tracking.Datastore", 0),
+    )
 
 
 @transaction.atomic

@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from mlportal.cli import config, deletion, doctor, experiment, group, login, run, token, workspace
+from mlportal.cli import (
+    config,
+    datastore,
+    deletion,
+    doctor,
+    experiment,
+    group,
+    login,
+    migrate,
+    model,
+    run,
+    token,
+    workspace,
+)
 from mlportal.cli._command import exit_code_of
 
 app = typer.Typer(
@@ -18,10 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (group, workspace, experiment, run, token, deletion, config):
+for family in (group, workspace, datastore, experiment, run, model, token, deletion, config):
     app.add_typer(family.app)
 login.add_to(app)
 doctor.add_to(app)
+migrate.add_to(app)
 
 
 def main() -> None:

@@ -165,18 +165,6 @@ def key_values(pairs: Optional[Sequence[str]]) -> dict[str, str]:
     return parsed
 
 
-def confirm_name(name: str, *, what: str, plan: str, is_sure: bool) -> None:
-    """Have the name typed on a terminal. :raises typer.BadParameter: without one, unless ``is_sure``."""
-    if is_sure:
-        return
-    if not sys.stdin.isatty():
-        raise typer.BadParameter(f"This deletes {what} {name!r} for good. There is no terminal to ask on: say --yes.")
-    errors_to.print(f"This deletes {what} {name!r} with everything in it, for good:\n{plan}")
-    if typer.prompt("Type its name to go on", err=True) != name:
-        errors_to.print("That is not its name. Nothing was deleted.")
-        raise typer.Exit(1)
-
-
 def confirm(question: str, *, is_sure: bool) -> None:
     """Ask yes or no on a terminal. :raises typer.BadParameter: without one, unless ``is_sure``."""
     if is_sure:
@@ -207,6 +195,16 @@ def byte_progress(what: str) -> Iterator[Callable[[int], None]]:
     with Progress(TextColumn(what), BarColumn(), DownloadColumn(), **_bars()) as progress:
         task: TaskID = progress.add_task("", total=None)
         yield lambda size: progress.advance(task, size)
+
+
+@contextmanager
+def count_progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show how many things are through, on a terminal; gives what to call with that, of how many, and a text."""
+    with Progress(
+        TextColumn(what), BarColumn(), TextColumn("{task.completed} of {task.total}{task.description}"), **_bars()
+    ) as progress:
+        task: TaskID = progress.add_task("", total=None)
+        yield lambda done, total, text: progress.update(task, completed=done, total=total, description=text)
 
 
 def _bars() -> dict[str, Any]:

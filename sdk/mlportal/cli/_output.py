@@ -13,6 +13,7 @@ import jmespath
 import jmespath.exceptions
 import typer
 import yaml
+from rich.cells import cell_len, set_cell_size
 
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)")
 
@@ -89,8 +90,8 @@ def _table(data: Any, columns: Sequence[str]) -> str:
     heads, rows = _rows(data, columns)
     titles = [_title(head) for head in heads]
     cells = [[_cell(cell) for cell in row] for row in rows]
-    widths = [max([len(title), *(len(row[at]) for row in cells)]) for at, title in enumerate(titles)]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip() for row in cells]
+    widths = [max([len(title), *(cell_len(row[at]) for row in cells)]) for at, title in enumerate(titles)]
+    lines = ["  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths)).rstrip() for row in cells]
     if not any(titles):
         return "\n".join(lines)
     head = "  ".join(f"{title:<{width}}" for title, width in zip(titles, widths)).rstrip()

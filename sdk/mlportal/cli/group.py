@@ -1,27 +1,25 @@
 """``mlportal group``: resource groups."""
 
-import time
 from typing import Annotated, Any, Optional
 
 import typer
 
-from mlportal import deletions
 from mlportal._transport import Transport
+from mlportal._waiting import wait_until
 from mlportal.cli._command import (
     NoWaitOption,
     RunningOption,
     TagsOption,
     YesOption,
     command,
-    confirm_name,
     connect,
     endpoint,
     group_named,
     key_values,
-    wait_for,
 )
+from mlportal.cli._deleting import delete_for_good
 from mlportal.cli._locks import add_locks
-from mlportal.errors import NotFoundError, TimedOutError
+from mlportal.errors import NotFoundError
 from mlportal.groups import ResourceGroup, get_group, list_groups
 
 app = typer.Typer(name="group", help="Resource groups.", no_args_is_help=True)
@@ -86,8 +84,7 @@ def delete(
 ) -> Any:
     """Delete a resource group with all that is in it, for good. Asks for its name on a terminal."""
     group = get_group(connect(), name)
-    confirm_name(name, what="resource group", plan="" if yes else plan_text(group.plan_deletion()), is_sure=yes)
-    return wait_for(group.delete(no_wait=True, even_running=even_running), no_wait=no_wait)
+    return delete_for_good(group, what="resource group", is_sure=yes, no_wait=no_wait, even_running=even_running)
 
 
 @command(app, "wait")
@@ -101,24 +98,15 @@ def wait(
     """Wait until a resource group exists, or is gone."""
     if created == deleted:
         raise typer.BadParameter("Say either --created (or --exists) or --deleted.")
-    transport, wanted, give_up_at = connect(), group_named(name), time.monotonic() + timeout
-    while True:
-        found = _find(transport, wanted)
-        if (found is None) if deleted else (found is not None and found.state == "active"):
-            return
-        if time.monotonic() + interval > give_up_at:
-            raise TimedOutError(
-                f"Resource group {wanted!r} is {found.state if found else 'not there'} after {timeout:g} s."
-            )
-        time.sleep(interval)
-
-
-def plan_text(plan: deletions.DeletionPlan) -> str:
-    """Return what a deletion would take away, a line each."""
-    counts = [f"  {count:>9} {kind}" for kind, count in plan.counts.items() if count]
-    sizes = [f"  {size:>9} bytes of {kind}" for kind, size in plan.bytes.items() if size]
-    blocks = [f"  forbidden by {one.get('kind')} {one.get('name')!r} ({one.get('where')})" for one in plan.blocked_by]
-    return "\n".join([*counts, *sizes, *blocks]) or "  (it is empty)"
+    transport, wanted = connect(), group_named(name)
+    wait_until(
+        lambda: _find(transport, wanted),
+        lambda found: found is None if deleted else found is not None and found.state == "active",
+        first_pause_s=interval,
+        longest_pause_s=interval,
+        timeout_s=timeout,
+        still=lambda found: f"Resource group {wanted!r} is {found.state if found else 'not there'}",
+    )
 
 
 def _find(transport: Transport, name: str) -> Optional[ResourceGroup]:

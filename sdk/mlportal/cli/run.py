@@ -117,6 +117,19 @@ def files(run: RunOption, workspace: WorkspaceOption = None) -> Any:
     return [{"path": row.path, "size_bytes": row.size_bytes} for row in rows]
 
 
+@command(app, "logs")
+def logs(
+    run: RunOption,
+    name: Annotated[Optional[str], typer.Option("--name", help="This file instead of logs/ and user_logs/.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Print what a run printed."""
+    found = workspace_of(workspace).get_run(run)
+    for text in found.stream_logs(name, follow=follow):
+        print(text, end="", flush=True)
+
+
 @command(app, "download", "path")
 def download(
     run: RunOption,

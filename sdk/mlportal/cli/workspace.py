@@ -13,16 +13,14 @@ from mlportal.cli._command import (
     TagsOption,
     YesOption,
     command,
-    confirm_name,
     connect,
     endpoint,
     group_named,
     key_values,
-    wait_for,
     workspace_of,
 )
+from mlportal.cli._deleting import delete_for_good
 from mlportal.cli._locks import add_locks
-from mlportal.cli.group import plan_text
 from mlportal.workspace import PATH, Workspace, list_workspaces
 
 app = typer.Typer(name="workspace", help="Workspaces.", no_args_is_help=True)
@@ -83,9 +81,9 @@ def delete(
     name: NewNameOption, yes: YesOption = False, no_wait: NoWaitOption = False, even_running: RunningOption = False
 ) -> Any:
     """Delete a workspace with all that is in it, for good. Asks for its name on a terminal."""
-    workspace = workspace_of(name)
-    confirm_name(name, what="workspace", plan="" if yes else plan_text(workspace.plan_deletion()), is_sure=yes)
-    return wait_for(workspace.delete(no_wait=True, even_running=even_running), no_wait=no_wait)
+    return delete_for_good(
+        workspace_of(name), what="workspace", is_sure=yes, no_wait=no_wait, even_running=even_running
+    )
 
 
 @command(app, "tracking-uri")

@@ -7,10 +7,13 @@ import argparse
 import json
 import os
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import django
 import numpy as np
+from django.db import transaction
 
 
 def main() -> None:
@@ -45,18 +48,16 @@ def _make_group(wanted: argparse.Namespace) -> None:
     for number in range(wanted.experiments):
         workspace = workspaces[number % len(workspaces)]
         experiment = create_experiment(workspace=workspace, name=f"experiment {number}", by=None, now=now)
-        _make_runs(experiment, wanted)
+        with transaction.atomic():
+            _make_runs(experiment, wanted)
 
 
 def _make_runs(experiment: object, wanted: argparse.Namespace) -> None:
-    """Make an experiment's share of the runs, each with its share of the points and the files."""
+    """Make an experiment's share of the runs, each with its share of the points and the files"""
     from django.conf import settings
 
     from tracking.artifacts.queries import run_folder, workspace_folder
     from tracking.core.clock import utc_now
-    from tracking.metrics import codec
-    from tracking.metrics.codec import Points
-    from tracking.metrics.models import MetricSegment, MetricSeries
     from tracking.runs.models import Param, Run
     from tracking.runs.services import intern_keys
     from tracking.runs.types import KeyKind, RunStatus
@@ -66,8 +67,6 @@ def _make_runs(experiment: object, wanted: argparse.Namespace) -> None:
     count = wanted.runs // wanted.experiments
     each = wanted.points // wanted.runs
     keys = [intern_keys(experiment_id=pk, kind=kind, names=["x"])["x"] for kind in (KeyKind.METRIC, KeyKind.PARAM)]
-    steps = np.arange(each, dtype=np.int64)
-    payload = codec.encode_segment([keys[0]] * each, Points(steps, steps, np.random.default_rng(1).random(each)))
     now = utc_now()
     runs = Run.objects.bulk_create(
         (
@@ -86,31 +85,50 @@ def _make_runs(experiment: object, wanted: argparse.Namespace) -> None:
     )
     Param.objects.bulk_create((Param(run=run, key_id=keys[1], value="1") for run in runs), batch_size=1000)
     if each:
-        MetricSegment.objects.bulk_create((MetricSegment(run=run, payload=payload) for run in runs), batch_size=200)
-        MetricSeries.objects.bulk_create(
-            (
-                MetricSeries(
-                    run=run,
-                    key_id=keys[0],
-                    latest_step=each - 1,
-                    latest_timestamp_ms=each - 1,
-                    latest_value=0.5,
-                    min_value=0.0,
-                    max_value=1.0,
-                    first_step=0,
-                    last_step=each - 1,
-                    received=each,
-                )
-                for run in runs
-            ),
-            batch_size=500,
-        )
+        _give_points(runs, keys[0], each)
     per_run = wanted.files // wanted.runs
     for run in runs if per_run else ():
         folder = Path(settings.ARTIFACT_ROOT) / str(workspace_folder(workspace)) / str(run_folder(run))
         folder.mkdir(parents=True, mode=0o700)
         for number in range(per_run):
             (folder / f"{number}.bin").write_bytes(os.urandom(100))
+
+
+def _give_points(runs: Sequence[Any], key_id: int, count: int) -> None:
+    """Give every run a series of so many points, as compaction leaves them: made once, copied to the others."""
+    from tracking.metrics import codec
+    from tracking.metrics.codec import Points
+    from tracking.metrics.models import MetricBlock, MetricSegment, MetricSeries
+    from tracking.metrics.services import compact
+
+    steps = np.arange(count, dtype=np.int64)
+    payload = codec.encode_segment([key_id] * count, Points(steps, steps, np.random.default_rng(1).random(count)))
+    first = runs[0]
+    MetricSegment.objects.create(run=first, payload=payload)
+    compact(run_id=first.pk)
+    tables: list[Any] = [MetricSegment, MetricBlock]
+    for table in tables:
+        rows = list(table.objects.filter(run=first).values())
+        copies = (table(**{**row, "id": None, "run_id": run.pk}) for run in runs[1:] for row in rows)
+        table.objects.bulk_create(copies, batch_size=200)
+    MetricSeries.objects.bulk_create(
+        (
+            MetricSeries(
+                run=run,
+                key_id=key_id,
+                latest_step=count - 1,
+                latest_timestamp_ms=count - 1,
+                latest_value=0.5,
+                min_value=0.0,
+                max_value=1.0,
+                first_step=0,
+                last_step=count - 1,
+                received=count,
+            )
+            for run in runs
+        ),
+        batch_size=500,
+    )
 
 
 if __name__ == "__main__":

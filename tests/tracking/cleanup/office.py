@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 import psutil
 
 from portal.env import BASE_DIR
-from tests.support.portal import Portal, new_environ
+from tests.support.portal import Portal, prepared_environ
 from tests.support.programs import wait_until
 
 LEASE_S = "3"
@@ -31,7 +31,7 @@ class Office:
     @classmethod
     def open(cls, folder: Path, **settings: str) -> Self:
         """Start a portal whose leases are short."""
-        portal = Portal.launch(new_environ(folder, PORTAL_LEASE_S=LEASE_S, **settings), log=folder / "log")
+        portal = Portal.launch(prepared_environ(folder, PORTAL_LEASE_S=LEASE_S, **settings), log=folder / "log")
         return cls(portal, fill(portal)["token"])
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
@@ -94,9 +94,18 @@ class Office:
 
 def fill(portal: Portal, **sizes: int | str) -> Any:
     """Run tests.tracking.cleanup.bulk in a portal's environment."""
-    options = [part for name, value in sizes.items() for part in (f"--{name}", str(value))]
+    return _run(portal, "bulk", *(part for name, value in sizes.items() for part in (f"--{name}", str(value))))
+
+
+def rows_by_group(portal: Portal) -> dict[str, Any]:
+    """Return how many rows each group has in which table, and a digest of them."""
+    found: dict[str, Any] = _run(portal, "stock")
+    return found
+
+
+def _run(portal: Portal, module: str, *options: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.tracking.cleanup.bulk", *options],
+        [sys.executable, "-m", f"tests.tracking.cleanup.{module}", *options],
         cwd=BASE_DIR,
         env=portal.environ,
         capture_output=True,

@@ -1,17 +1,19 @@
 """The proofs of issue 4 at full size; docs/operations.md has their figures. A small version is in test_workers.py."""
 
 import json
+import os
 import random
 import statistics
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.tracking.cleanup.office import Office, fill
+from tests.tracking.cleanup.office import Office, fill, rows_by_group
 
 LARGE = {"workspaces": 3, "experiments": 50, "runs": 20_000, "points": 20_000_000, "files": 20_000}
 KILLED = {"workspaces": 1, "experiments": 2, "runs": 400, "points": 40_000, "files": 400}
@@ -28,85 +30,124 @@ def office(tmp_path: Path) -> Iterator[Office]:
     office.portal.stop()
 
 
-class Logger(threading.Thread):
-    """Logs a batch of ten points over and over to a run of workspace ``default``, and notes how long each takes."""
+class Watch(threading.Thread):
+    """Does something over and over until told to stop, and notes how long each time takes."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, act: Callable[[int], object], *, every_s: float) -> None:
         super().__init__(daemon=True)
-        self.office = office
+        self.act, self.every_s = act, every_s
         self.took_ms: list[float] = []
         self.stops = threading.Event()
-        self.uid = self._post("runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
 
     def run(self) -> None:
-        """Log until told to stop."""
-        step = 0
+        """Act until told to stop."""
         while not self.stops.is_set():
-            step += 1
-            metrics = [{"key": f"m{n}", "value": n, "timestamp": step, "step": step} for n in range(10)]
             began_at = time.monotonic()
-            self._post("runs/log-batch", {"run_id": self.uid, "metrics": metrics})
+            self.act(len(self.took_ms))
             self.took_ms.append(1000 * (time.monotonic() - began_at))
-            self.stops.wait(0.02)
+            self.stops.wait(self.every_s)
 
-    def p99_ms(self) -> float:
-        return statistics.quantiles(self.took_ms, n=100)[98]
+    def end(self) -> list[float]:
+        """Stop it, and return what it noted."""
+        self.stops.set()
+        self.join()
+        return self.took_ms
 
-    def _post(self, path: str, body: object) -> dict[str, dict[str, dict[str, str]]]:
+
+class Neighbour:
+    """A run of workspace ``default`` that somebody logs batches of ten points to."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.uid = self._post("runs/create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+
+    def log(self, step: int) -> None:
+        """Log ten points."""
+        metrics = [{"key": f"m{n}", "value": n, "timestamp": step, "step": step} for n in range(10)]
+        self._post("runs/log-batch", {"run_id": self.uid, "metrics": metrics})
+
+    def _post(self, path: str, body: object) -> Any:
         request = urllib.request.Request(  # noqa: S310  (our own http)
             f"{self.office.portal.url}/w/default/api/2.0/mlflow/{path}",
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self.office.token}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-            answer: dict[str, dict[str, dict[str, str]]] = json.loads(response.read())
-            return answer
+            return json.loads(response.read())
 
 
-def logging_for(office: Office, seconds: float) -> Logger:
-    """Log for so long and return what was noted."""
-    logger = Logger(office)
-    logger.start()
+class Visitor:
+    """Somebody signed in who opens the pages that show a deletion and what there is."""
+
+    def __init__(self, office: Office, deletion_uid: str) -> None:
+        self.url = office.portal.url
+        self.paths = ("/", "/groups", "/work", f"/deletions/{deletion_uid}")
+        self.browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        self.browser.open(office.portal.sign_in_link(), timeout=60).close()
+
+    def visit(self, number: int) -> None:
+        """Open the next page."""
+        with self.browser.open(self.url + self.paths[number % len(self.paths)], timeout=60) as page:
+            page.read()
+
+
+def p99_of(took_ms: list[float]) -> float:
+    return statistics.quantiles(took_ms, n=100)[98]
+
+
+def log_for(neighbour: Neighbour, seconds: float) -> list[float]:
+    """Log for so long, and return how long each batch took."""
+    watch = Watch(neighbour.log, every_s=0.02)
+    watch.start()
     time.sleep(seconds)
-    logger.stops.set()
-    logger.join()
-    return logger
+    return watch.end()
 
 
 @pytest.mark.proof
 class TestLargeGroup:
     def test_goes_while_others_hardly_notice(self, office: Office) -> None:
-        kept, workspace = office.files(), office.ask("GET", "workspaces/kept-0")
+        neighbour = Neighbour(office)
+        kept, workspace, rows = office.files(), office.ask("GET", "workspaces/kept-0"), rows_by_group(office.portal)
+        filling_at = time.monotonic()
         fill(office.portal, group="large", **LARGE)
-        idle = logging_for(office, 20)
+        filled_s = time.monotonic() - filling_at
+        idle = log_for(neighbour, 20)
 
-        logger = Logger(office)
-        logger.start()
+        logging = Watch(neighbour.log, every_s=0.02)
+        logging.start()
         began_at = time.monotonic()
         status, deletion = office.delete_group("large")
         accepted_s = time.monotonic() - began_at
-        moves, rss, last, moved_at = [0.0], 0, -1, time.monotonic()
+        visiting = Watch(Visitor(office, deletion["uid"]).visit, every_s=0.2)
+        visiting.start()
+        moves, rss, last, moved_at = [0.0], 0, None, time.monotonic()
         while (now := office.deletion(deletion["uid"]))["state"] != "done":
-            total = sum(now["done"].values())
-            if total != last:
+            assert now["state"] != "failed", now
+            shown = {name: now[name] for name in ("state", "done", "total")}
+            if shown != last:
                 moves.append(time.monotonic() - moved_at)
-                last, moved_at = total, time.monotonic()
+                last, moved_at = shown, time.monotonic()
             rss = max(rss, office.worker().memory_info().rss)
             time.sleep(0.2)
         took_s = time.monotonic() - began_at
-        logger.stops.set()
-        logger.join()
+        pages, busy = visiting.end(), logging.end()
+        slowest = [round(one, 1) for one in sorted(moves)[-3:]]
 
         print(
-            f"\naccepted in {accepted_s:.2f} s, gone after {took_s:.0f} s, progress every {max(moves):.1f} s at most, "
-            f"worker {rss / MIB:.0f} MiB, log-batch p99 {idle.p99_ms():.0f} ms idle, {logger.p99_ms():.0f} ms meanwhile"
+            f"\nload {os.getloadavg()[0]:.0f}, filled in {filled_s:.0f} s, accepted in {accepted_s:.2f} s, "
+            f"gone after {took_s:.0f} s, worker {rss / MIB:.0f} MiB, longest without progress {slowest} s; "
+            f"log-batch p99 {p99_of(idle):.0f} ms idle, {p99_of(busy):.0f} ms meanwhile; "
+            f"pages p50 {statistics.median(pages):.0f}, p99 {p99_of(pages):.0f}, max {max(pages):.0f} ms ({len(pages)})"
         )
+        after = rows_by_group(office.portal)
         assert status == 202
         assert now["report"]["counts"]["runs"] == LARGE["runs"]
         assert now["report"]["counts"]["points"] == LARGE["points"]
         assert now["report"]["counts"]["artifacts"] == LARGE["files"]
         assert office.files() == kept
         assert office.ask("GET", "workspaces/kept-0") == workspace
+        assert set(after) == set(rows)
+        assert after["kept"] == rows["kept"]
         assert rss < 300 * MIB
 
 

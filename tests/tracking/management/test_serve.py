@@ -18,7 +18,7 @@ import pytest
 
 from portal.env import BASE_DIR
 from tests.support.ledger import Address
-from tests.support.portal import SERVE, Portal, new_environ
+from tests.support.portal import SERVE, Portal, new_environ, prepared_environ
 from tests.support.programs import wait_until
 
 TROUBLE = re.compile("warning|error|exception|traceback", re.IGNORECASE)
@@ -170,7 +170,7 @@ class TestRecovery:
 
 class TestStop:
     def test_is_clean_and_a_second_start_changes_nothing(self, tmp_path: Path) -> None:
-        portal = Portal.launch(new_environ(tmp_path), log=tmp_path / "log")
+        portal = Portal.launch(prepared_environ(tmp_path), log=tmp_path / "log")
         processes = processes_of(portal)
         data, key = data_of(portal), (portal.data_dir / "secret_key").read_text()
         mark = portal.data_dir / "static" / "mark"  # collecting begins by emptying the folder
@@ -245,7 +245,7 @@ class TestAccess:
 
     @pytest.mark.parametrize(("change", "status"), [(REVOKE, 401), (LEAVE, 404)])
     def test_is_withdrawn_from_every_process(self, tmp_path: Path, change: str, status: int) -> None:
-        portal = Portal.launch(new_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "log")
+        portal = Portal.launch(prepared_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "log")
         try:
             address = Address.of(portal.tracking_uri())
             connections = [address.connect() for _ in range(16)]  # some to each of the two processes

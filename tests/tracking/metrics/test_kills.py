@@ -14,7 +14,7 @@ import pytest
 
 from portal.env import BASE_DIR
 from tests.support import ledger
-from tests.support.portal import Portal, new_environ
+from tests.support.portal import Portal, prepared_environ
 from tests.support.programs import wait_until
 
 CLIENTS = 6
@@ -24,7 +24,7 @@ WEB, WORKER = "uvicorn", "celery"
 @pytest.fixture
 def portal(tmp_path: Path) -> Iterator[Portal]:
     """Run a portal of two web processes, to be damaged."""
-    portal = Portal.launch(new_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "log")
+    portal = Portal.launch(prepared_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "log")
     yield portal
     portal.stop()
 
@@ -112,7 +112,7 @@ class TestKills:
 class TestCompaction:
     def test_killed_after_any_statement_leaves_every_point_once(self, tmp_path: Path) -> None:
         command = [sys.executable, "-m", "tests.tracking.metrics.crashing"]
-        environ = new_environ(tmp_path)
+        environ = prepared_environ(tmp_path)
 
         done = subprocess.run(command, env=environ, cwd=BASE_DIR, capture_output=True, text=True, check=True)
 

@@ -417,8 +417,8 @@ class TestChartGrid:
 
         grid = chart_grid(request=rf.get("/"), workspace=people.workspace, runs=rows, metrics=["acc", "train/epoch"])
 
-        assert [choice.value for choice in grid.x_metrics] == ["metric:train/epoch", "metric:acc"]
-        assert [choice.value for choice in (*grid.group_params, *grid.group_tags)] == ["params.lr", "tags.team"]
+        assert grid.context["xMetrics"] == ["train/epoch", "acc"]
+        assert grid.context["columns"] == ["params.lr", "tags.team"]
 
     def test_lets_the_reader_choose_how_many_runs_where_there_are_more(
         self, people: People, rf: RequestFactory

@@ -224,6 +224,7 @@ class TestWork:
             return len(queries)
 
         ask(people.ann, runs_target(a_run(experiment)))
+        owner.get("/work")
         few = cost()
         for _ in range(10):
             ask(people.ann, runs_target(a_run(experiment)))

@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from urllib.parse import quote
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.http import http_date
+from django.http import HttpResponse, HttpResponseBase
 
 from tracking.api.base import Call, endpoint
+from tracking.api.files import body_chunks, body_size, file_response
 from tracking.api.mlflow import shapes
 from tracking.artifacts import queries, services
 from tracking.artifacts.paths import ArtifactPath
-from tracking.artifacts.store import guess_content_type, parse_range
-from tracking.artifacts.types import RangeNotSatisfiableError
 from tracking.core.errors import ConflictError, InvalidParameterError, NotFoundError, NotImplementedHereError
 from tracking.core.json import Request
 from tracking.registry.queries import get_model
@@ -20,9 +17,7 @@ from tracking.registry.services import hold_model
 from tracking.runs.queries import get_experiment, get_run
 from tracking.runs.services import hold_active_run
 
-CHUNK_BYTES = 1024 * 1024
 MAX_ENTRIES = 100_000
-SANDBOX = "sandbox; default-src 'none'"
 
 
 class ListFiles(Request):
@@ -46,32 +41,11 @@ def download(call: Call, path: str) -> HttpResponseBase:
     """Stream a file, or the range of it that was asked for."""
     asked = ArtifactPath.parse(path)
     head = queries.head_file(workspace=call.workspace, path=asked)
-    try:
-        wanted = parse_range(call.request.headers.get("Range"), head.size_bytes)
-    except RangeNotSatisfiableError as error:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{error.size_bytes}"})
-    start, end = wanted or (0, head.size_bytes)
-    response: HttpResponseBase
-    if call.request.method == "HEAD":
-        response = HttpResponse()
-    else:
-        chunks = queries.read_file(workspace=call.workspace, path=asked, start=start, end=end, etag=head.etag)
-        response = StreamingHttpResponse(chunks)
-    if wanted:
-        response.status_code = 206
-        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{head.size_bytes}"
-    headers = {
-        "Content-Type": guess_content_type(asked.name),
-        "Content-Length": str(end - start),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(asked.name, safe='')}",
-        "Content-Security-Policy": SANDBOX,
-        "Accept-Ranges": "bytes",
-        "Last-Modified": http_date(head.modified_at.timestamp()),
-        **({"ETag": head.etag} if head.etag else {}),
-    }
-    for name, value in headers.items():
-        response.headers[name] = value
-    return response
+
+    def read(start: int, end: int) -> Iterator[bytes]:
+        return queries.read_file(workspace=call.workspace, path=asked, start=start, end=end, etag=head.etag)
+
+    return file_response(call.request, name=asked.name, head=head, read=read)
 
 
 @endpoint(None)
@@ -84,9 +58,9 @@ def upload(call: Call, path: str) -> object:
         raise InvalidParameterError("Artifact path must include a filename, not end with a slash.")
     asked = ArtifactPath.parse(path)
     check = _authorise_write(call, asked)
-    size_bytes = _body_size(call.request)
+    size_bytes = body_size(call.request)
     services.put_file(
-        workspace=call.workspace, path=asked, chunks=_chunks(call.request, size_bytes), size_bytes=size_bytes
+        workspace=call.workspace, path=asked, chunks=body_chunks(call.request, size_bytes), size_bytes=size_bytes
     )
     try:
         check()
@@ -117,32 +91,6 @@ def presigned(call: Call, path: str) -> object:
     """Refuse: files go through this server."""
     ArtifactPath.parse(path)
     raise NotImplementedHereError("Presigned URLs are not supported for the current artifact repository")
-
-
-def _body_size(request: HttpRequest) -> int | None:
-    """Return the body's length; None if it comes in chunks and is too large to be counted before (portal.asgi)."""
-    given = request.META.get("CONTENT_LENGTH") or ""
-    if given.isdigit():
-        return int(given)
-    return None if "HTTP_TRANSFER_ENCODING" in request.META else 0
-
-
-def _chunks(request: HttpRequest, size_bytes: int | None) -> Iterator[bytes]:
-    """Yield the body. Django reads what Content-Length says and no more, so one without is read from beneath it.
-
-    :raises InvalidParameterError: if a body of unknown length was cut.
-    """
-    if size_bytes is None:
-        try:
-            while chunk := request.META["wsgi.input"].read(CHUNK_BYTES):
-                yield chunk
-        except ConnectionError as error:
-            raise InvalidParameterError(f"The file did not arrive whole: {error}") from None
-        return
-    left = size_bytes
-    while left > 0 and (chunk := request.read(min(CHUNK_BYTES, left))):
-        left -= len(chunk)
-        yield chunk
 
 
 def _authorise_write(call: Call, path: ArtifactPath) -> Callable[[], None]:

@@ -215,13 +215,14 @@ def search(call: Call, body: SearchRuns) -> object:
 @endpoint(UpdateRun, shares_commit=True)
 def update(call: Call, body: UpdateRun) -> object:
     """Change a run's status, end or name."""
-    run = _named(call, body.uid)
-    services.update_run(
-        run=run,
+    named = _ref(call, body.uid)
+    changed = services.update_run(
+        run=named,
         status=word(body.status, STATUSES),
         ended_at=moment(body.end_time, field="end_time"),
         name=body.run_name or "",
     )
+    run = changed or _named(call, body.uid)
     if run.status in ENDED:
         settle(run=run)
     return {"run_info": shapes.run_info(run)}

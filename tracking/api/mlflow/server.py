@@ -8,8 +8,10 @@ from tracking.api.mlflow import shapes
 from tracking.cleanup import services as cleanup
 from tracking.cleanup.settings import keeping
 from tracking.cleanup.types import Kind, Mode, Target
-from tracking.core.errors import InvalidParameterError, NotImplementedHereError
+from tracking.core.errors import InvalidParameterError, InvalidStateError, NotImplementedHereError
 from tracking.core.json import Request
+from tracking.datastores.queries import has_files
+from tracking.datastores.types import BUILT_IN
 from tracking.runs.provisioning import provision_workspace, remove_unused_workspace
 from tracking.workspaces import access
 from tracking.workspaces.queries import get_workspace_row
@@ -121,6 +123,11 @@ def delete_workspace(call: Call, body: Nothing, workspace_name: str) -> HttpResp
             now=call.now,
         )
     else:
+        if has_files(workspace=found):
+            raise InvalidStateError(
+                f"Workspace {found.name!r} is not empty: there are files in its datastore {BUILT_IN!r}. Delete them "
+                "first, or delete the workspace with all that is in it (mode=CASCADE)."
+            )
         remove_unused_workspace(workspace=found, by=call.user, now=call.now)
     return HttpResponse(status=204)
 

@@ -24,6 +24,7 @@ from tracking.api.base import (
     json_response,
     read_body,
     refuse_nul,
+    refuse_run_token,
     refuse_tracking_token,
 )
 from tracking.core.clock import utc_now
@@ -207,6 +208,8 @@ def _authorised(needed: Access, credential: Credential, path: Mapping[str, str])
         )
         if need is Permission.MANAGE:
             refuse_tracking_token(credential)
+        elif need is Permission.WRITE:
+            refuse_run_token(credential)
     return arguments
 
 

@@ -73,7 +73,7 @@ class Workspace(msgspec.Struct):
     locks: Sequence[Lock]
     quota: Quota
     usage: Usage
-    default_datastore: str | None
+    default_datastore: str
     tracking_uri: str
     my_role: Role
 
@@ -157,7 +157,7 @@ def group(row: GroupRow) -> Group:
     )
 
 
-def workspace(row: WorkspaceRow, *, runs: int, experiments: int) -> Workspace:
+def workspace(row: WorkspaceRow, *, runs: int, experiments: int, default_datastore: str) -> Workspace:
     """Return a workspace that holds so many runs and experiments."""
     return Workspace(
         name=row.name,
@@ -171,7 +171,7 @@ def workspace(row: WorkspaceRow, *, runs: int, experiments: int) -> Workspace:
         locks=locks(row.locks),
         quota=_quota(row, runs),
         usage=Usage(runs=runs, experiments=experiments, artifact_bytes=row.artifact_bytes),
-        default_datastore=None,
+        default_datastore=default_datastore,
         tracking_uri=f"{settings.PORTAL_URL}/w/{row.name}",
         my_role=row.my_role,
     )

@@ -7,6 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from tracking.api.portal import (
     audit,
+    datastores,
     deletions,
     groups,
     locks,
@@ -29,13 +30,14 @@ OPEN, PERSON = Access(Place.OPEN), Access(Place.PERSON)
 WRITE_PERSON, MANAGE_PERSON = Access(Place.PERSON, Permission.WRITE), Access(Place.PERSON, Permission.MANAGE)
 READ_SERVER, MANAGE_SERVER = Access(Place.SERVER), Access(Place.SERVER, Permission.MANAGE)
 READ_GROUP, MANAGE_GROUP = Access(Place.GROUP), Access(Place.GROUP, Permission.MANAGE)
-READ_WORKSPACE, MANAGE_WORKSPACE = Access(Place.WORKSPACE), Access(Place.WORKSPACE, Permission.MANAGE)
+READ_WORKSPACE, WRITE_WORKSPACE = Access(Place.WORKSPACE), Access(Place.WORKSPACE, Permission.WRITE)
+MANAGE_WORKSPACE = Access(Place.WORKSPACE, Permission.MANAGE)
 # Locks and members: a ReadOnly lock must not keep an owner from removing it, or from taking somebody's access away.
 RULE_GROUP = Access(Place.GROUP, Permission.MANAGE, despite_lock=True)
 RULE_WORKSPACE = Access(Place.WORKSPACE, Permission.MANAGE, despite_lock=True)
 
 G, W, U = "groups/<str:group>", "workspaces/<str:workspace>", "users/<str:username>"
-D = "deletions/<str:uid>"
+D, S = "deletions/<str:uid>", f"{W}/datastores/<str:name>"
 
 ROUTES = (
     Route("GET", "server", server.show, OPEN),
@@ -69,6 +71,16 @@ ROUTES = (
     Route("GET", f"{W}/series", series.show, READ_WORKSPACE),
     Route("POST", f"{W}/series", series.ask, READ_WORKSPACE),
     Route("GET", f"{W}/series.csv", series.export_csv, READ_WORKSPACE),
+    Route("GET", f"{W}/datastores", datastores.list, READ_WORKSPACE),
+    Route("POST", f"{W}/datastores", datastores.register, MANAGE_WORKSPACE, status=201),
+    Route("GET", S, datastores.show, READ_WORKSPACE),
+    Route("PATCH", S, datastores.update, MANAGE_WORKSPACE),
+    Route("DELETE", S, datastores.unregister, MANAGE_WORKSPACE),
+    Route("GET", f"{S}/files", datastores.list_files, READ_WORKSPACE),
+    Route("GET", f"{S}/files/<path:path>", datastores.download, READ_WORKSPACE),
+    Route("PUT", f"{S}/files/<path:path>", datastores.upload, WRITE_WORKSPACE),
+    Route("DELETE", f"{S}/files/<path:path>", datastores.delete_files, WRITE_WORKSPACE),
+    Route("GET", f"{S}/sign/<path:path>", datastores.sign, READ_WORKSPACE),  # to put takes permission to write
     Route("GET", "me", me.show, PERSON),
     Route("GET", "tokens", tokens.list, PERSON),
     Route("POST", "tokens", tokens.create, MANAGE_PERSON, status=201),

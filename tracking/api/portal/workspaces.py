@@ -7,6 +7,7 @@ from tracking.api.base import endpoint
 from tracking.api.portal import shapes
 from tracking.api.portal.base import Call, Listing, Nothing, page_after, page_of, page_size
 from tracking.core.json import Int64, Request
+from tracking.datastores.queries import default_names
 from tracking.runs.provisioning import provision_workspace
 from tracking.runs.queries import count_experiments_by_workspace, count_runs_by_workspace
 from tracking.workspaces import access, queries, services
@@ -105,4 +106,13 @@ def release_name(call: Call, body: Nothing, workspace: "Workspace", name: str) -
 def _shown(rows: Sequence[WorkspaceRow]) -> Sequence[shapes.Workspace]:
     pks = [row.pk for row in rows]
     runs, experiments = count_runs_by_workspace(workspaces=pks), count_experiments_by_workspace(workspaces=pks)
-    return [shapes.workspace(row, runs=runs.get(row.pk, 0), experiments=experiments.get(row.pk, 0)) for row in rows]
+    stores = default_names(workspaces=pks)
+    return [
+        shapes.workspace(
+            row,
+            runs=runs.get(row.pk, 0),
+            experiments=experiments.get(row.pk, 0),
+            default_datastore=stores[row.pk],
+        )
+        for row in rows
+    ]

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import BaseError, PreconditionError
+from obstore.store import AzureStore, S3Store
 
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.store.rules import (
@@ -152,6 +154,21 @@ class ObjectStore:
         if some:
             self._delete_keys([key for key, _ in some])
         return Cleared(len(some), sum(size for _, size in some), is_empty=len(found) <= limit)
+
+    def sign(self, path: ArtifactPath, *, method: str, life: timedelta) -> str | None:
+        """Return an address that does ``method`` ("GET", "PUT") to a file without our credentials; None if it cannot.
+
+        No request. obstore signs Azure's paths as they stand in the URL, and Azure checks them as they stand in the
+        container: those that need percent-encoding would be refused.
+        """
+        require_file_path(path)
+        if not isinstance(self._bucket, S3Store | AzureStore):
+            return None
+        key = f"{self._bucket.prefix or ''}/{path}"
+        if isinstance(self._bucket, AzureStore) and quote(key) != key:
+            return None
+        with _service_trouble(path):
+            return str(obstore.sign(self._bucket, "PUT" if method == "PUT" else "GET", str(path), life))
 
     def sweep_partials(self, older_than: timedelta, now: datetime) -> int:
         """Nothing to do: the parts of an unfinished upload are no objects (see the class)."""

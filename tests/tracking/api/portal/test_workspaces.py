@@ -194,5 +194,5 @@ class TestList:
             owner.done("POST", "workspaces", {"name": f"vision-{number}", "group": "lab"})
         owner.done("GET", "workspaces")
 
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             assert len(owner.done("GET", "workspaces")["workspaces"]) == 11

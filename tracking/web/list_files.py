@@ -1,0 +1,39 @@
+"""A list as a file: ``?format=csv`` or ``?format=json`` behind the address of its page gives its rows as they are."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import Enum
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponseBase
+
+from tracking.core.csv import csv_lines
+from tracking.web.exports import Value, file_answer, json_lines
+
+Cell = Value | datetime | Enum | Iterable[str]
+
+
+def list_file(
+    request: HttpRequest, *, name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> HttpResponseBase | None:
+    """Return the rows in the form that the address asks for; None: it asks for the page.
+
+    Times are ISO 8601, several texts in one cell stand between spaces.
+    """
+    kind = request.GET.get("format", "")
+    if not kind or request.method == "POST":
+        return None
+    plain = ([_plain(cell) for cell in row] for row in rows)
+    if kind == "csv":
+        return file_answer(csv_lines(head, plain), name=f"{name}.csv", content_type="text/csv; charset=utf-8")
+    if kind == "json":
+        return file_answer(json_lines(name, head, plain), name=f"{name}.json", content_type="application/json")
+    raise BadRequest(f"format is csv or json, not {kind!r}.")
+
+
+def _plain(cell: Cell) -> Value:
+    if isinstance(cell, datetime):
+        return cell.isoformat(timespec="milliseconds")
+    if isinstance(cell, Enum):
+        return str(cell.value)
+    return cell if cell is None or isinstance(cell, str | int | float) else " ".join(cell)
