@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlportal import Workspace
-from mlportal.migration import import_into
+from mlportal.migration import Progress, import_into
 
 from tests.sdk.cli import Cli
 from tests.sdk.facts import DONE, SOURCE, all_runs, content, facts, stock
@@ -135,7 +135,9 @@ class TestImport:
         assert facts(client, tmp_path / "here") == facts(MlflowClient(foreign), tmp_path / "there")
 
     def test_completes_what_grew_meanwhile_and_only_that(self, foreign: str, lab: Workspace) -> None:
-        import_into(lab, foreign, experiments=[VISION])
+        told: list[Progress] = []
+        import_into(lab, foreign, experiments=[VISION], on_progress=told.append)
+        assert (str(told[0]), str(told[-1])) == ("0 of 5, 0 points", f"5 of 5, {LONG + 13:,} points")
         there = MlflowClient(foreign)
         running = next(run for run in all_runs(there) if run.info.status == "RUNNING")
         there.log_batch(running.info.run_id, metrics=[Metric("late", 1.5, START_MS, 0)])

@@ -200,10 +200,8 @@ def byte_progress(what: str) -> Iterator[Callable[[int], None]]:
 @contextmanager
 def count_progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """Show how many things are through, on a terminal; gives what to call with that, of how many, and a text."""
-    with Progress(
-        TextColumn(what), BarColumn(), TextColumn("{task.completed} of {task.total}{task.description}"), **_bars()
-    ) as progress:
-        task: TaskID = progress.add_task("", total=None)
+    with Progress(TextColumn(what), BarColumn(), TextColumn("{task.description}"), **_bars()) as progress:
+        task: TaskID = progress.add_task("looking at what there is", total=None)
         yield lambda done, total, text: progress.update(task, completed=done, total=total, description=text)
 
 

@@ -43,7 +43,7 @@ def import_(
             workers=workers,
             verify=verify,
             dry_run=dry_run,
-            on_progress=lambda at: advance(at.done, at.total, f", {at.points} points"),
+            on_progress=lambda at: advance(at.done, at.total, str(at)),
         )
     _finish(report, output, query)
 
@@ -64,7 +64,7 @@ def export(
             folder,
             experiments=experiment or (),
             workers=workers,
-            on_progress=lambda at: advance(at.done, at.total, f", {at.points} points"),
+            on_progress=lambda at: advance(at.done, at.total, str(at)),
         )
     _finish(report, output, query)
 

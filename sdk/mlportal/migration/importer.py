@@ -8,6 +8,7 @@ complete one changes nothing.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -107,10 +108,12 @@ class _Import:
         self._source = source
         self._workspace = workspace
         self._mlflow = workspace._mlflow
-        self._writer = Writer(source, workspace)
+        self._writer = Writer(source, workspace, self._count_points)
         self._workers = workers
         self._verify = verify
         self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._total = self._sent = 0
         self._report = Report(source.name, f"{workspace.endpoint}/w/{workspace.name}")
         if self._report.source == self._report.target:
             raise ConfigError(f"{source.name} cannot be imported into itself.")
@@ -206,24 +209,29 @@ class _Import:
 
     def _fill(self, jobs: Sequence[_Job]) -> None:
         """Write the contents, several runs at once; models after the runs that they come from."""
-        total = sum(len(job.runs) + len(job.models) for job in jobs)
+        self._total = sum(len(job.runs) + len(job.models) for job in jobs)
+        self._count_points(0)
         with ThreadPoolExecutor(self._workers) as threads:
             runs = [threads.submit(self._fill_run, job, run) for job in jobs for run in job.runs]
-            self._gather(runs, total)
+            self._gather(runs)
             models = [threads.submit(self._fill_model, job, model) for job in jobs for model in job.models]
-            self._gather(models, total)
+            self._gather(models)
 
-    def _gather(self, futures: Sequence[Future[Outcome]], total: int) -> None:
+    def _gather(self, futures: Sequence[Future[Outcome]]) -> None:
         try:
             for future in as_completed(futures):
                 self._report.outcomes.append(future.result())
-                if self._on_progress is not None:
-                    points = sum(one.points for one in self._report.outcomes)
-                    self._on_progress(Progress(len(self._report.outcomes), total, points))
+                self._count_points(0)
         except BaseException:
             for future in futures:
                 future.cancel()
             raise
+
+    def _count_points(self, count: int) -> None:
+        with self._lock:
+            self._sent += count
+            if self._on_progress is not None:
+                self._on_progress(Progress(len(self._report.outcomes), self._total, self._sent))
 
     def _fill_run(self, job: _Job, run: SourceRun) -> Outcome:
         if job.is_run_done(run) and not self._verify:

@@ -85,11 +85,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is: runs and models that are through, of how many, and the points of them."""
+    """How far it is: runs and models that are through, of how many, and points that were moved."""
 
     done: int
     total: int
     points: int
+
+    def __str__(self) -> str:
+        """Return it for a person."""
+        return f"{self.done} of {self.total}, {self.points:,} points"
 
 
 OnProgress = Callable[[Progress], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +34,18 @@ MOST_DATASETS = 100
 
 
 class Writer:
-    """Writes into one workspace. ``runs`` and ``models``: source id -> id here, of all that this import is about."""
+    """Writes into one workspace. ``on_sent`` is called with the number of points of each batch that was committed.
 
-    def __init__(self, source: Source, workspace: Workspace) -> None:
+    ``runs`` and ``models``: source id -> id here, of all that this import is about.
+    """
+
+    def __init__(self, source: Source, workspace: Workspace, on_sent: Callable[[int], None]) -> None:
         self.source = source
         self.workspace = workspace
         self.runs: dict[str, str] = {}
         self.models: dict[str, str] = {}
         self.model_metrics: dict[str, list[tuple[str, ModelMetric]]] = {}
+        self._on_sent = on_sent
         self._mlflow = workspace._mlflow
         self._target = ServerSource(workspace._transport, workspace.name)
 
@@ -152,6 +156,7 @@ class Writer:
     def _send(self, points: Sequence[_Sent], run_id: str) -> None:
         if points:
             self._mlflow.post("runs/log-batch", {"run_id": run_id, "metrics": [_metric(*one) for one in points]})
+            self._on_sent(len(points))
 
     def _write_files(self, here: Owner, owner: Owner, outcome: Outcome) -> None:
         """Upload the files that are missing or differ, and compare each with what lies there afterwards."""
