@@ -18,6 +18,7 @@ MATRIX = "tracking/test_permissions.py::TestEverybody::test_is_refused_where_the
 PATHS = "tracking/test_path_cases.py::"
 PROXY = "tracking/api/test_mlflow_artifacts.py::"
 STORE = "tracking/artifacts/test_store.py::"
+LOCAL_STORE = "tracking/artifacts/test_local_store.py::"
 ACKNOWLEDGED = "tracking/metrics/test_acknowledged.py::TestAcknowledgedPoints::"
 WIRE = "tracking/api/test_http.py::"
 BAD_PATH = (
@@ -42,18 +43,18 @@ PROOFS = {
     "P10": (
         f"{PROXY}TestUpload::test_goes_below_the_artifacts_of_a_run_or_model_alone",
         f"{PROXY}TestUpload::test_refuses_what_no_file_can_be",
-        f"{STORE}TestLinks::test_are_no_directories_to_write_to",
+        f"{LOCAL_STORE}TestLinks::test_are_no_directories_to_write_to",
     ),
     "P11": (f"{PATHS}TestId::test_p11_that_is_none_deletes_nothing",),
     "P12": (f"{PROXY}TestUpload::test_never_unpacks_an_archive", f"{PATHS}TestServer::test_p12_unpacks_nothing"),
-    "P13": (f"{STORE}TestObjectStore::test_leaves_out_keys_that_no_client_can_ask_for",),
+    "P13": ("tracking/artifacts/test_object_store.py::TestObjectStore::test_leaves_out_keys_that_no_client_can_ask_for",),
     "P14": (f"{PATHS}TestServer::test_p14_fetches_nothing",),
     "P15": (f"{PATHS}TestContent::test_p15_never_chooses_what_is_read",),
     "P16": (
-        f"{STORE}TestLocalStore::test_keeps_files_and_directories_to_their_owner",
+        f"{LOCAL_STORE}TestLocalStore::test_keeps_files_and_directories_to_their_owner",
         "tracking/management/test_serve.py::TestDataFolder::test_is_closed_to_other_users_down_to_each_file",
     ),
-    "P17": (f"{STORE}TestLinks::test_lead_nowhere_when_swapped_in_during_a_request",),
+    "P17": (f"{LOCAL_STORE}TestLinks::test_lead_nowhere_when_swapped_in_during_a_request",),
     # Who comes in, and to what
     "A1": (
         "tracking/test_permissions.py::TestTable::test_has_every_route_of_the_server_and_no_other",
@@ -152,7 +153,7 @@ PROOFS = {
     ),
     "M7": (f"{WIRE}TestHalfOpenConnections::test_do_not_keep_others_waiting",),
     "M9": ("tracking/metrics/test_kills.py::TestKills::test_of_a_few_processes_lose_and_double_nothing",),
-    "M12": (f"{STORE}TestLocalStore::test_reports_a_disk_that_takes_no_more",),
+    "M12": (f"{LOCAL_STORE}TestLocalStore::test_reports_a_disk_that_takes_no_more",),
     "M13": ("tracking/cleanup/test_workers.py::TestGroupDeletion::test_survives_kills_and_touches_nothing_else",),
     "M14": ("tracking/cleanup/test_services.py::TestDelete::test_twice_is_one_operation",),
     "M15": ("tracking/cleanup/test_workers.py::TestRedis::test_that_is_down_delays_a_deletion_and_nothing_else",),
