@@ -3,7 +3,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-TESTS := -n 4 --dist loadfile  # much of it waits for servers: two processes a core
+# Some of it waits for servers: three processes for two cores. tests/conftest.py says which files come first.
+TESTS := -n 3 --dist loadfile --no-loadscope-reorder
 # Where it is set, each of hundreds of processes would compile this project anew.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -53,8 +53,14 @@ def _measure_on(database: str, asked: argparse.Namespace) -> None:
     try:
         for name in asked.servers.split(","):
             if _is_here(name, database):
-                servers.append(KINDS[name](folder / name, databases.new(name)))
-                servers[-1].start()
+                server = KINDS[name](folder / name, databases.new(name))
+                try:
+                    server.start()
+                except (RuntimeError, TimeoutError) as error:
+                    server.stop()
+                    print(f"{server.name} does not start, and is left out: {error}", flush=True)
+                else:
+                    servers.append(server)
         for name in asked.workloads.split(","):
             kept = _measure(name, servers, database, asked)
             if SCALES[asked.scale].is_kept and not asked.dry:

@@ -32,7 +32,7 @@ with mlflow.start_run(run_id=run_id):
     print(json.dumps((time.perf_counter() - started) / calls))
 """
 
-ACCESS_TOKEN = """
+AS_OWNER = """
 import django
 django.setup()
 from datetime import timedelta
@@ -115,7 +115,7 @@ def delete(server: Server, scale: Scale) -> list[Result]:
 
 def _remove_ours(server: Ours, experiment_id: str) -> None:
     api = server.api()
-    root = Api(api.base.partition("/w/")[0], server.run("-c", ACCESS_TOKEN))
+    root = Api(api.base.partition("/w/")[0], server.run("-c", AS_OWNER))
     workspace = api.base.rpartition("/w/")[2]
     target = {"kind": "experiment", "workspace": workspace, "experiment_id": experiment_id}
     asked = root.ask(root.request("POST", "/api/v1/deletions", json.dumps({**target, "mode": "purge"}).encode()))

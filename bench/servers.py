@@ -83,6 +83,8 @@ class Server:
         raise NotImplementedError
 
     def _answers(self) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError(f"{self.name} has ended; its log: {(self.folder / 'log').read_text()[-1000:]}")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{self.health}", timeout=2):
                 return True
@@ -148,15 +150,20 @@ class Mlflow(Server):
     def command(self) -> Sequence[str | Path]:
         return [
             *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)),
-            *("--backend-store-uri", self.database.url, "--artifacts-destination", self.folder / "artifacts"),
+            *("--backend-store-uri", self.store_uri, "--artifacts-destination", self.folder / "artifacts"),
         ]
+
+    @property
+    def store_uri(self) -> str:
+        """The database with the driver that is here; SQLAlchemy would take another one."""
+        return self.database.url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
     def environ(self) -> Mapping[str, str]:
         quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         return {**super().environ(), **quiet}
 
     def remove_deleted(self) -> None:
-        command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", self.database.url]
+        command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", self.store_uri]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
         environ = {**self.environ(), "MLFLOW_TRACKING_URI": self.api().base}
         subprocess.run(command, cwd=BASE_DIR, env=environ, capture_output=True, check=True)

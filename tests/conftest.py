@@ -43,6 +43,15 @@ ONCE = (
     "tests/tracking/charts/",
     "tests/tracking/search/",
 )
+# Files are handed to the processes of xdist in this order, so that none is left with a long one at the end.
+LONG = (
+    "tests/tracking/management/test_serve.py",
+    "tests/browser/",
+    "tests/tracking/cleanup/test_workers.py",
+    "tests/tracking/metrics/test_kills.py",
+    "tests/compat/",
+    "tests/sdk/",
+)
 ON_BOTH_ALL_THE_SAME = ("tests/browser/test_end_to_end.py",)
 FOLDER = pytest.StashKey[Path]()
 CLUSTER = pytest.StashKey[Cluster]()
@@ -86,17 +95,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out on PostgreSQL what is tested on SQLite already; a folder that is asked for by name is tested."""
+    if config.getoption("--database") != "postgres" or not collection_path.is_file():
+        return None
+    if any(f"{asked}/".startswith(ONCE) for asked in config.args):
+        return None
+    path = collection_path.relative_to(config.rootpath).as_posix()
+    return True if path.startswith(ONCE) and path not in ON_BOTH_ALL_THE_SAME else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is tested on SQLite already, and the long proofs unless they are asked for.
+    """Begin with what takes long, and leave out the long proofs unless they are asked for.
 
     A small version of each proof is among the other tests.
     """
-    if config.getoption("--database") == "postgres":
-        left_out = [item for item in items if item.nodeid.startswith(ONCE)]
-        left_out = [item for item in left_out if not item.nodeid.startswith(ON_BOTH_ALL_THE_SAME)]
-        if len(left_out) < len(items):  # a folder that is asked for by name is tested
-            config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item not in set(left_out)]
+    items.sort(key=lambda item: next((at for at, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG)))
     if config.getoption("--proof"):
         return
     skip = pytest.mark.skip(reason="a long proof: --proof (or `make proof`) runs it")

@@ -146,6 +146,7 @@ PAGES = {
     "search": "/search?q=resnet",
     "work": "/work",
     "orphans": "/orphans",
+    "REST API": "/docs",
     "datastores": "/w/default/datastores",
     "datastore": "/w/default/datastores/workspaceartifactstore",
     "trash": "/w/default/trash",

@@ -30,7 +30,7 @@ NAMES = {
 }
 # Beside the environment, which is made anew less often than tests run.
 NPM_FOLDER = Path(sys.prefix) / "npm"
-AZURITE_PACKAGE = "azurite@3.35.0"  # the newest that runs on Debian's node
+AZURITE_PACKAGE = "azurite@3.35.0"  # the newest that runs on node 18, which is Debian 12's
 
 
 class MissingProgramError(Exception):

@@ -80,6 +80,8 @@ PAGES: Table = {
     "deletions/<str:uid>": {"GET": PERSON, "POST": PERSON},  # who may see it, its target decides
     "work": {"GET": OWNER, "POST": OWNER},
     "orphans": {"GET": OWNER, "POST": OWNER},
+    "docs": {"GET": PERSON},
+    "account/link": {"POST": PERSON},  # where a provider is set up; else 404
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},

@@ -29,7 +29,7 @@ from tracking.workspaces.models import Workspace
 from tracking.workspaces.services import hold_workspace
 
 MAX_DATASTORES = 100  # of a workspace
-NO_SENSE = "there is no answer that makes sense. Is the endpoint right, and does it speak this protocol?"
+NO_SENSE = "There is no answer that makes sense. Is the endpoint right, and does it speak this protocol?"
 
 
 def register(
@@ -190,10 +190,15 @@ def _checked(
             return given, secrets
         raise InvalidParameterError(
             f"Datastore {name!r} cannot be reached at {location_of(kind, given)}: "
-            f"{refusal_of(error) or NO_SENSE} To register it all "
-            "the same: skip_validation."
+            f"{_why_not(kind, error)} To register it all the same: skip_validation."
         ) from None
     return given, secrets
+
+
+def _why_not(kind: Kind, error: UnavailableError) -> str:
+    if kind is Kind.LOCAL or error.__cause__ is None:
+        return str(error)
+    return refusal_of(error) or NO_SENSE
 
 
 def _make_default(workspace: Workspace, pk: int | None) -> None:

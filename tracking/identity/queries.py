@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from allauth.socialaccount.models import SocialAccount
 from django.db.models import Q
 
 from tracking.core.errors import (
@@ -199,3 +200,13 @@ def _token_row(token: AccessToken) -> TokenRow:
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,
     )
+
+
+def has_email(*, email: str) -> bool:
+    """Tell whether somebody has this e-mail address, however it is spelt. One query."""
+    return bool(email) and User.objects.filter(email__iexact=email).exists()
+
+
+def has_linked(*, user: User) -> bool:
+    """Tell whether somebody can sign in by the word of another provider. One query."""
+    return bool(SocialAccount.objects.filter(user=user).exists())

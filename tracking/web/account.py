@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
@@ -31,6 +32,7 @@ from tracking.identity.services import (
 from tracking.identity.types import SessionRow
 from tracking.web.base import credential_of
 from tracking.web.formats import shorten, spell_marks, time_element
+from tracking.web.oidc import has_provider
 from tracking.web.sign_in import refuse_try
 from tracking.workspaces.queries import list_roles, list_workspaces
 from tracking.workspaces.types import Role, RoleRow
@@ -77,6 +79,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "form": form,
         "workspaces": list_workspaces(credential=credential),
         "roles": [_role_shown(row) for row in list_roles(user=user)],
+        "provider": settings.ENV.oidc_name if has_provider(request) else "",
         "has_password": user.has_usable_password(),
         "sessions": [
             _session_shown(row)

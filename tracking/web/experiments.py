@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
@@ -113,7 +113,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
     row = experiment_row(experiment)
     context = {
         "workspace": workspace,
-        "experiment": replace(row, name=spell_marks(row.name)),
+        "experiment": msgspec.structs.replace(row, name=spell_marks(row.name)),
         "created": time_element(row.created_at),
         "note": render_markdown(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")),
         "tags": [tag_shown(tag) for tag in own_tags(row)],

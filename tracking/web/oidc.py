@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import jwt
@@ -12,17 +13,21 @@ from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidParameterError
-from tracking.identity.services import create_user, note_sign_in
+from tracking.identity.queries import has_email, has_linked
+from tracking.identity.services import create_user, note_link, note_sign_in
+from tracking.web.base import credential_of
 from tracking.web.sign_in import BACKEND, safe_next
 
 if TYPE_CHECKING:
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
 
 # A provider signs with a private key. The others are left out lest its public key be taken for a shared secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+LINKS_UNTIL = "oidc_links_until"
+LINK_LIFE = timedelta(minutes=10)
 log = structlog.get_logger(__name__)
 
 
@@ -67,8 +74,12 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> NoReturn:
         """Sign in whom the provider vouches for: somebody known by it, else a new person without any role.
 
+        Where somebody who is signed in asked for it on the account page, link them to who they are there.
+
         :raises ImmediateHttpResponse: always: allauth's own pages are not used.
         """
+        if _wants_link(request):
+            self._link(request, sociallogin)
         user: User | None = sociallogin.user if sociallogin.is_existing else self._new_user(request, sociallogin)
         if user is None:
             raise ImmediateHttpResponse(redirect("web:sign_in"))
@@ -88,15 +99,60 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
     def _new_user(self, request: HttpRequest, sociallogin: SocialLogin) -> User | None:
         """Create a person under the provider's name for them; never take over one who has it here already."""
         profile = sociallogin.account.extra_data["userinfo"]
-        username = str(profile.get("preferred_username") or str(profile.get("email", "")).partition("@")[0])
+        email = str(profile.get("email") or "")
+        username = str(profile.get("preferred_username") or email.partition("@")[0])
         try:
-            user = create_user(username=username, email=str(profile.get("email") or ""), by=None, now=utc_now())
+            if has_email(email=email):
+                raise InvalidParameterError(email)
+            user = create_user(username=username, email=email, by=None, now=utc_now())
         except InvalidParameterError:
-            text = gettext("The name %(name)s is taken here, or cannot be used. Ask an owner of this server.")
+            text = gettext(
+                "The name %(name)s or the e-mail address is taken here, or cannot be used. If the account is yours, "
+                "sign in to it another way and link it on its page; else ask an owner of this server."
+            )
             messages.error(request, text % {"name": username[:150] or "?"})
             return None
         sociallogin.connect(request, user)
         return user
+
+    def _link(self, request: HttpRequest, sociallogin: SocialLogin) -> NoReturn:
+        """Link who is signed in to who came back, unless that is somebody else here.
+
+        :raises ImmediateHttpResponse: always.
+        """
+        user = credential_of(request).user
+        if sociallogin.is_existing and sociallogin.user.pk != user.pk:
+            messages.error(request, gettext("The other provider's account is linked to somebody else here."))
+        else:
+            if not sociallogin.is_existing:
+                sociallogin.connect(request, user)
+                note_link(user=user, now=utc_now())
+            messages.success(request, gettext("You can sign in with the other provider from now on."))
+        raise ImmediateHttpResponse(redirect("web:account"))
+
+
+def has_provider(request: HttpRequest) -> bool:
+    """Tell whether the reader can link a provider that they have not linked yet. One query."""
+    user = credential_of(request).user
+    return bool(settings.OIDC_ID) and not has_linked(user=user)
+
+
+@require_POST
+@login_required
+def link(request: HttpRequest) -> HttpResponseBase:
+    """Send who is signed in to the provider, to be linked to who they are there.
+
+    The session remembers it for some minutes: a link of another site to ``begin`` links nobody.
+    """
+    if not settings.OIDC_ID:
+        raise Http404
+    request.session[LINKS_UNTIL] = (utc_now() + LINK_LIFE).isoformat()
+    return redirect("openid_connect_login", settings.OIDC_ID)
+
+
+def _wants_link(request: HttpRequest) -> bool:
+    until = request.session.pop(LINKS_UNTIL, "")
+    return request.user.is_authenticated and until > utc_now().isoformat()
 
 
 @never_cache

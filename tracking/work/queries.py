@@ -4,16 +4,20 @@ from datetime import datetime, timedelta
 
 from tracking.core.queue import timetable
 from tracking.work.models import TaskNote
-from tracking.work.types import TaskRow, TaskState
+from tracking.work.types import UNNOTED, TaskRow, TaskState
 
 LONGEST = timedelta(hours=1)  # no task takes nearly as long: longer work is cut into slices
 
 
 def list_tasks(*, now: datetime) -> list[TaskRow]:
-    """Return every task of the timetable and every other that ran, by name. One query."""
+    """Return every task of the timetable and every other that ran, by name. One query.
+
+    Of those that are not noted unless they fail, those that did.
+    """
     notes = {note.name: note for note in TaskNote.objects.all()}
     every_s = timetable()
-    return [_row(name, notes.get(name), every_s.get(name), now) for name in sorted(notes.keys() | every_s.keys())]
+    names = notes.keys() | (every_s.keys() - UNNOTED)
+    return [_row(name, notes.get(name), every_s.get(name), now) for name in sorted(names)]
 
 
 def _row(name: str, note: TaskNote | None, every_s: float | None, now: datetime) -> TaskRow:

@@ -9,13 +9,12 @@ from tracking.audit.services import record
 from tracking.core.errors import NotFoundError
 from tracking.core.queue import enqueue, timetable
 from tracking.work.models import TaskNote
+from tracking.work.types import UNNOTED
 
 if TYPE_CHECKING:
     from tracking.identity.models import User
 
 MAX_ERROR = 500
-# They run all the time, and what they work on says how far it is (cleanup): only their failures are noted.
-UNNOTED = frozenset({"cleanup.advance", "cleanup.sweep"})
 
 
 def note_start(*, name: str, now: datetime) -> None:

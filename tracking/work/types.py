@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+# They run all the time, and what they work on says how far it is (cleanup): only their failures are noted.
+UNNOTED = frozenset({"cleanup.advance", "cleanup.sweep"})
+
 
 class TaskState(StrEnum):
     """What became of a task when it ran last. ``broken_off``: nothing was heard of it for long; it was killed."""

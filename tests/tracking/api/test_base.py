@@ -264,7 +264,7 @@ def ids(ann: Caller) -> dict[str, str]:
 
 @pytest.mark.parametrize("route", JSON_ROUTES, ids=name_of)
 class TestAnything:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_is_no_server_error(
         self, people: People, ann: Caller, ids: dict[str, str], route: Route, data: st.DataObject

@@ -88,6 +88,14 @@ class TestRegister:
         assert (status, named in message, "hunter2" in message) == (400, True, False)
         assert not Datastore.objects.exists()
 
+    def test_says_so_when_a_host_is_not_known(self, ann: Asker, s3_server: S3Server) -> None:
+        body = s3_body(s3_server)
+        body["config"] |= {"endpoint": "https://no-such-host.invalid"}
+
+        status, _, message = ann.refused("POST", HERE, body)
+
+        assert (status, "No address is known for the host 'no-such-host.invalid'" in message) == (400, True)
+
     def test_says_what_is_wrong_with_a_place_that_it_cannot_reach(self, ann: Asker, s3_server: S3Server) -> None:
         body = s3_body(s3_server)
         body["config"] |= {"bucket": "no-such-bucket"}

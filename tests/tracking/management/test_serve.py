@@ -240,26 +240,42 @@ class TestRefusal:
 class TestAccess:
     """What a process remembers of credentials and roles, it forgets in a second, whoever changes them."""
 
-    REVOKE = "from tracking.identity.models import AccessToken; AccessToken.objects.update(revoked_at=utc_now())"
-    LEAVE = "from tracking.workspaces.models import RoleAssignment; RoleAssignment.objects.all().delete()"
+    MAKE = """
+from tracking.identity.services import create_user
+from tracking.workspaces.models import Workspace
+from tracking.workspaces.services import assign_role
+from tracking.workspaces.types import Role
+workspace = Workspace.objects.get(name="default")
+user = create_user(username="{name}", by=None, now=utc_now())
+assign_role(user=user, role=Role.READER, workspace=workspace, by=None, now=utc_now())
+"""
+    REVOKE = """
+from tracking.identity.models import AccessToken
+AccessToken.objects.filter(user__username="{name}").update(revoked_at=utc_now())
+"""
+    LEAVE = """
+from tracking.workspaces.models import RoleAssignment
+RoleAssignment.objects.filter(user__username="{name}").delete()
+"""
 
-    @pytest.mark.parametrize(("change", "status"), [(REVOKE, 401), (LEAVE, 404)])
-    def test_is_withdrawn_from_every_process(self, tmp_path: Path, change: str, status: int) -> None:
-        portal = Portal.launch(prepared_environ(tmp_path, PORTAL_WEB_PROCESSES="2"), log=tmp_path / "log")
-        try:
-            address = Address.of(portal.tracking_uri())
-            connections = [address.connect() for _ in range(16)]  # some to each of the two processes
+    @pytest.mark.parametrize(("name", "change", "status"), [("revoked", REVOKE, 401), ("left", LEAVE, 404)])
+    def test_is_withdrawn_from_every_process(self, portal: Portal, name: str, change: str, status: int) -> None:
+        run_code(portal, self.MAKE.format(name=name))
+        address = Address.of(portal.manage("tracking_uri", "--user", name))
+        connections = [address.connect() for _ in range(16)]  # some to each of the two processes
 
-            def answers() -> set[int]:
-                return {status_of(address, connection) for connection in connections}
+        def answers() -> set[int]:
+            return {status_of(address, connection) for connection in connections}
 
-            assert answers() == {200}
-            portal.manage("shell", "--command", f"from tracking.core.clock import utc_now; {change}")
-            wait_until(lambda: answers() == {status}, what=f"{status} from every process")
-            for connection in connections:
-                connection.close()
-        finally:
-            portal.stop()
+        assert answers() == {200}
+        run_code(portal, change.format(name=name))
+        wait_until(lambda: answers() == {status}, what=f"{status} from every process")
+        for connection in connections:
+            connection.close()
+
+
+def run_code(portal: Portal, code: str) -> None:
+    portal.manage("shell", "--command", f"from tracking.core.clock import utc_now\n{code}")
 
 
 def status_of(address: Address, connection: http.client.HTTPConnection) -> int:

@@ -67,6 +67,12 @@ class TestEma:
     def test_is_what_a_loop_finds(self, x: Floats, weight: float, unit: float) -> None:
         assert_golden(ema(x, Y, weight, unit=unit), ema_by_loop(x, Y, weight, unit))
 
+    def test_of_a_long_curve_is_what_a_loop_finds(self) -> None:
+        x = np.cumsum(RNG.exponential(size=70_001))
+        y = np.sin(x / 500) + RNG.normal(size=len(x))
+
+        assert_golden(ema(x, y, 0.9999, unit=1.0), ema_by_loop(x, y, 0.9999, 1.0))
+
     @pytest.mark.parametrize("spacing", [1e-3, 1.0, 100.0])
     def test_of_even_spacing_is_the_plain_debiased_average(self, spacing: float) -> None:
         assert_golden(ema(EVEN_X * spacing, Y, 0.9), ema_by_loop(EVEN_X, Y, 0.9, 1.0))

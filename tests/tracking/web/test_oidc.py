@@ -73,7 +73,56 @@ class TestOpenIdConnect:
 
         assert response["Location"] == "/sign-in"
         assert signed_in_as(client) is None
-        assert "The name Ann is taken here" in client.get("/sign-in").content.decode()
+        page = client.get("/sign-in").content.decode()
+        assert "The name Ann or the e-mail address is taken here" in page
+        assert "link it on its page" in page
+
+    def test_takes_nobodys_account_over_by_their_address(self, client: Client, provider: FakeProvider) -> None:
+        User.objects.filter(username="ann").update(email="Dora@Example.org")
+
+        assert come_in(client, provider)["Location"] == "/sign-in"
+
+        assert signed_in_as(client) is None
+        assert not User.objects.filter(username="dora").exists()
+
+    def test_links_who_asks_for_it_while_signed_in(
+        self, client: Client, people: People, provider: FakeProvider, settings: Settings
+    ) -> None:
+        settings.OIDC_ID = "oidc"
+        client.force_login(people.ann.user)
+        assert "/account/link" in client.get("/account").content.decode()
+
+        begun = client.get(client.post("/account/link")["Location"])
+        linked = client.get(BACK, provider.authorise(begun["Location"]))
+
+        assert linked["Location"] == "/account"
+        assert AuditEvent.objects.filter(verb="user.link", target="ann").count() == 1
+        assert "/account/link" not in client.get("/account").content.decode()
+        again = Client()
+        come_in(again, provider)
+        assert signed_in_as(again) == "ann"
+        assert not User.objects.filter(username="dora").exists()
+
+    def test_links_nobody_who_did_not_ask(self, client: Client, people: People, provider: FakeProvider) -> None:
+        client.force_login(people.ann.user)
+
+        come_in(client, provider)
+
+        assert signed_in_as(client) == "dora"
+        assert not AuditEvent.objects.filter(verb="user.link").exists()
+
+    def test_links_nobody_to_who_is_somebody_else_here(
+        self, client: Client, people: People, provider: FakeProvider, settings: Settings
+    ) -> None:
+        settings.OIDC_ID = "oidc"
+        come_in(Client(), provider)
+        client.force_login(people.ann.user)
+
+        begun = client.get(client.post("/account/link")["Location"])
+        client.get(BACK, provider.authorise(begun["Location"]))
+
+        assert signed_in_as(client) == "ann"
+        assert "linked to somebody else here" in client.get("/account").content.decode()
 
     def test_keeps_out_who_was_disabled(self, client: Client, provider: FakeProvider) -> None:
         come_in(client, provider)

@@ -6,7 +6,7 @@ docs/adr/0004-openapi-from-structs.md says why no library makes it.
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from django.http import HttpResponse
@@ -113,8 +113,9 @@ def _needs(access: Access) -> str:
 
 def _answer_of(route: Route) -> type | None:
     """Return the structure that the endpoint's annotation promises; None for a bare response and for nothing."""
-    kind = inspect.signature(route.endpoint.function).return_annotation
-    return kind if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else None
+    annotation = inspect.signature(route.endpoint.function).return_annotation
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if isinstance(kind, type)]
+    return next((kind for kind in kinds if issubclass(kind, msgspec.Struct)), None)
 
 
 def _open(schema: Mapping[str, Any]) -> Mapping[str, Any]:

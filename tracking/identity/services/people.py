@@ -96,6 +96,11 @@ def note_sign_in(*, user: User, how: str, now: datetime) -> None:
     record(by=user, verb="sign_in.done", target=user.username, at=now, result=how)
 
 
+def note_link(*, user: User, now: datetime) -> None:
+    """Write down that a provider's word lets somebody in from now on, as they asked."""
+    record(by=user, verb="user.link", target=user.username, at=now)
+
+
 @transaction.atomic
 def set_password(*, user: User, password: str, by: User, now: datetime) -> None:
     """Give a person a new password, checked by the caller's form; they are signed out everywhere."""

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+from django.http import HttpResponseBase
 from django.test import Client
 
 from tests.support.people import People
@@ -43,6 +44,17 @@ class TestSeries:
         answer = bob.done("POST", URL, {"run": [run.uid], "metric": ["loss", "epoch"], "since": since})
 
         assert [trace["metric"] for trace in answer["traces"]] == ["loss"]
+
+    def test_answers_304_until_something_changes(self, bob: Asker, run: Run) -> None:
+        def ask(etag: str) -> HttpResponseBase:
+            headers = {"Authorization": f"Bearer {bob.token}", "If-None-Match": etag}
+            return Client().get(f"/api/v1/{URL}?run={run.uid}&metric=loss", headers=headers)
+
+        first = ask("")
+        again = ask(first["ETag"])
+        log(run, {"loss": [9.0]}, first_step=3)
+
+        assert [one.status_code for one in (first, again, ask(first["ETag"]))] == [200, 304, 200]
 
     def test_groups_runs(self, bob: Asker, run: Run) -> None:
         answer = bob.done("POST", URL, {"run": [run.uid], "metric": ["loss"], "group": "all", "spread": "minmax"})
