@@ -3,12 +3,28 @@
 import http.client
 import socket
 import sys
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from portal.env import BASE_DIR, Env, SettingError
 from tracking.management.supervisor import Program
 
 HEALTH_TIMEOUT_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where this machine finds the web server, and the name that it goes by in a request's Host."""
+
+    host: str
+    port: int
+    name: str
+
+    @classmethod
+    def of(cls, env: Env) -> "Address":
+        """Return where a server with these settings is."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(env.host, env.host)  # noqa: S104  (compared, not bound)
+        return cls(host, env.port, urlsplit(env.url).netloc)
 
 
 def web_program(env: Env) -> Program:
@@ -48,12 +64,11 @@ def check_port(env: Env) -> None:
         ) from None
 
 
-def is_healthy(env: Env) -> bool:
+def is_healthy(address: Address) -> bool:
     """Tell whether the web server answers /health."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(env.host, env.host)  # noqa: S104  (compared, not bound)
-    connection = http.client.HTTPConnection(host, env.port, timeout=HEALTH_TIMEOUT_S)
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=HEALTH_TIMEOUT_S)
     try:
-        connection.request("GET", "/health", headers={"Host": urlsplit(env.url).netloc})
+        connection.request("GET", "/health", headers={"Host": address.name})
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connections
 
 from portal.env import check_exposure
 from tracking.core.clock import utc_now
@@ -14,9 +15,9 @@ from tracking.identity.types import SIGN_IN_LINK_LIFE
 from tracking.management.addresses import new_sign_in_link, new_tracking_uri
 from tracking.management.base import PortalCommand
 from tracking.management.install import FIRST_OWNER, install
-from tracking.management.processes import check_port, is_healthy, web_program, worker_program
+from tracking.management.processes import Address, check_port, web_program, worker_program
 from tracking.management.static_files import collect_static
-from tracking.management.supervisor import supervise
+from tracking.management.watcher import Plan, become_watcher
 from tracking.workspaces.types import DEFAULT_NAME
 
 PRIVATE = 0o077  # what the server and its children write, only its user reads
@@ -50,20 +51,21 @@ class Command(PortalCommand):
         call_command("migrate", interactive=False, verbosity=0)
         install(now=utc_now())
         collect_static()
-        supervise(
-            [web_program(env), worker_program(env)],
-            is_up=lambda: is_healthy(env),
-            when_up=self._greet,
+        plan = Plan(
+            programs=[web_program(env), worker_program(env)],
+            address=Address.of(env),
+            greeting=self._greeting(),
+            log_style=env.log_format,
+            log_level=env.log_level,
         )
+        connections.close_all()
+        become_watcher(plan)
 
-    def _greet(self) -> None:
+    def _greeting(self) -> str:
         now = utc_now()
-        self.stdout.write(
-            GREETING.format(
-                url=settings.PORTAL_URL,
-                minutes=SIGN_IN_LINK_LIFE // timedelta(minutes=1),
-                sign_in_link=new_sign_in_link(username=FIRST_OWNER, now=now),
-                tracking_uri=new_tracking_uri(username=FIRST_OWNER, workspace=DEFAULT_NAME, now=now),
-            )
+        return GREETING.format(
+            url=settings.PORTAL_URL,
+            minutes=SIGN_IN_LINK_LIFE // timedelta(minutes=1),
+            sign_in_link=new_sign_in_link(username=FIRST_OWNER, now=now),
+            tracking_uri=new_tracking_uri(username=FIRST_OWNER, workspace=DEFAULT_NAME, now=now),
         )
-        self.stdout.flush()
