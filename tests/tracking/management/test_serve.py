@@ -60,8 +60,8 @@ def starts(portal: Portal, program: str) -> int:
 
 
 def data_of(portal: Portal) -> str:
-    """Return all rows but those of credentials and of the audit, which each command adds to."""
-    excluded = ("accesstoken", "signinlink", "auditevent")
+    """Return all rows but those of credentials, of the audit and of the work done, which each start adds to."""
+    excluded = ("accesstoken", "signinlink", "auditevent", "auditseal", "tasknote")
     return portal.manage("dumpdata", "tracking", *(f"--exclude=tracking.{kind}" for kind in excluded))
 
 
