@@ -3,7 +3,10 @@
 import builtins
 import io
 import json
+import signal
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from tests.sdk.cli import Cli
 from tests.sdk.facts import content, facts, stock
 from tests.support.foreign import LONG, fill
 from tests.support.portal import Portal
+from tests.support.programs import wait_until
+from tests.support.sdk import client_environ
 
 BITS = struct.Struct(">d")
 
@@ -81,6 +86,26 @@ class TestExport:
         states = {one["source_id"]: one["state"] for one in done.data["outcomes"]}
         assert (done.code, states.pop(run_id), states.pop(old)) == (0, "exported", "exported")
         assert set(states.values()) == {"unchanged"}
+
+    def test_goes_on_where_it_was_killed(
+        self, full: Workspace, home: Path, token: str, cli: Cli, tmp_path: Path
+    ) -> None:
+        folder, whole = tmp_path / "broken", tmp_path / "whole"
+        environ = client_environ(home, MLPORTAL_TOKEN=token, MLPORTAL_ENDPOINT=full.endpoint)
+        command = [sys.executable, "-m", "mlportal", "export", str(folder), "-w", full.name, "--workers", "1"]
+        begun = subprocess.Popen(command, env=environ, cwd=home, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        wait_until(lambda: any(folder.glob(".journal/*.json")), what="the first run")
+        begun.send_signal(signal.SIGKILL)
+        begun.wait()
+
+        early = cli("import", str(folder), "-w", full.name)
+        done = cli("export", str(folder), "-w", full.name, "-o", "json")
+        export_workspace(full, whole)
+
+        assert (early.code, "is an export that broke off" in early.err) == (1, True)
+        assert (done.code, done.data["counts"]["runs unchanged"] >= 1) == (0, True)
+        manifests = [json.loads((one / "manifest.json").read_text()) for one in (folder, whole)]
+        assert manifests[0] == manifests[1]
 
     def test_that_was_damaged_is_not_imported(
         self, exported: Path, cli: Cli, tmp_path: Path, live_portal: Portal, token: str, name: str

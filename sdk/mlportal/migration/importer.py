@@ -17,7 +17,7 @@ from pathlib import Path
 from mlportal.errors import ConfigError, ConflictError, MlportalError, NotFoundError
 from mlportal.migration.export_source import ExportSource
 from mlportal.migration.folder_source import FolderSource
-from mlportal.migration.layout import MANIFEST
+from mlportal.migration.layout import JOURNAL, MANIFEST
 from mlportal.migration.records import Source, SourceExperiment, SourceModel, SourceRun
 from mlportal.migration.report import FAILED, UNCHANGED, OnProgress, Outcome, Progress, Report
 from mlportal.migration.server_source import ServerSource
@@ -75,6 +75,8 @@ def open_source(text: str) -> Source:
         )
     if not folder.is_dir():
         raise ConfigError(f"{text!r} is neither the address of a tracking server nor a folder.")
+    if (folder / JOURNAL).is_dir() and not (folder / MANIFEST).is_file():
+        raise ConfigError(f"{folder} is an export that broke off. Run `mlportal export {folder}` again; it goes on.")
     return ExportSource(folder) if (folder / MANIFEST).is_file() else FolderSource(folder)
 
 
