@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
@@ -23,6 +23,7 @@ from tracking.identity.queries import get_user
 from tracking.web.account import ROLE_WORDS
 from tracking.web.base import credential_of
 from tracking.web.formats import time_element
+from tracking.web.list_files import list_file
 from tracking.workspaces import services
 from tracking.workspaces.types import LockLevel, LockRow, MemberRow, Role
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tracking.identity.models import User
     from tracking.workspaces.models import ResourceGroup, Workspace
 
+MEMBER_HEAD = ("username", "role", "is_active", "given_on", "group", "workspace")
 LOCK_WORDS = {
     LockLevel.CAN_NOT_DELETE: gettext_lazy("Cannot be deleted"),
     LockLevel.READ_ONLY: gettext_lazy("Read only"),
@@ -202,6 +204,14 @@ def parse_tags(text: str) -> dict[str, str]:
 def format_tags(tags: Mapping[str, str]) -> str:
     """Return tags as ``parse_tags`` reads them."""
     return "\n".join(f"{key} = {value}" for key, value in tags.items())
+
+
+def members_file(request: HttpRequest, rows: Sequence[MemberRow]) -> HttpResponseBase | None:
+    """Return members as the file that the address asks for; None: it asks for the page."""
+    lines = (
+        (row.username, row.role.role, row.is_active, row.role.scope, row.role.group, row.role.workspace) for row in rows
+    )
+    return list_file(request, name="members", head=MEMBER_HEAD, rows=lines)
 
 
 def members_shown(rows: Sequence[MemberRow], *, here: str) -> list[MemberShown]:

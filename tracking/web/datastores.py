@@ -10,7 +10,7 @@ from urllib.parse import quote
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -28,6 +28,7 @@ from tracking.datastores.types import DatastoreRow, Kind
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import format_bytes, spell_marks, time_element
+from tracking.web.list_files import Cell, list_file
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 ENTRIES_PER_PAGE = 500
+FILE_HEAD = ("name", "kind", "location", "is_default", "has_credentials", "created_by", "created_at")
 KIND_WORDS = {
     Kind.BUILT_IN: gettext_lazy("This server"),
     Kind.LOCAL: gettext_lazy("Folder of the server"),
@@ -137,17 +139,20 @@ class EntryShown:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @workspace_page(need=Permission.READ)
-def datastore_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """Show the datastores of a workspace. POST registers one, makes one the default, or forgets one."""
+def datastore_list(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Show the datastores of a workspace, also as a file. POST registers one, makes one the default, or forgets one."""
     filled: RegisterForm | None = None
     if request.method == "POST":
         access.require(credential=credential_of(request), workspace=workspace.name, need=Permission.MANAGE)
         filled = _changed(request, workspace)
         if filled is None:
             return redirect("web:datastore_list", workspace.name)
+    rows = queries.list_datastores(workspace=workspace)
+    if file := list_file(request, name="datastores", head=FILE_HEAD, rows=map(_file_row, rows)):
+        return file
     context = {
         "workspace": workspace,
-        "datastores": [_shown(row) for row in queries.list_datastores(workspace=workspace)],
+        "datastores": [_shown(row) for row in rows],
         "is_owner": may(request, workspace, Permission.MANAGE),
         "kinds": [
             KindShown(
@@ -249,6 +254,10 @@ ACTIONS: Mapping[str, Callable[[HttpRequest, Workspace, str], str]] = {
     "set_default": _set_default,
     "unregister": _unregister,
 }
+
+
+def _file_row(row: DatastoreRow) -> tuple[Cell, ...]:
+    return row.name, row.kind, row.location, row.is_default, row.has_credentials, row.created_by, row.created_at
 
 
 def _shown(row: DatastoreRow) -> DatastoreShown:

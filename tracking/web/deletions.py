@@ -47,6 +47,7 @@ from tracking.web.base import credential_of, group_page, workspace_page
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import format_bytes, format_count, format_duration, spell_marks, time_element
 from tracking.web.fragments import render_page
+from tracking.web.links import path_or
 from tracking.web.workbench import Asked
 from tracking.workspaces.types import Permission, Role
 
@@ -174,7 +175,7 @@ def _plan_page(request: HttpRequest, page: str, target: Target, about: Mapping[s
     trouble, status = "", 200
     if "go" in request.POST:
         try:
-            return redirect("web:deletion_detail", _ask(request, target).uid)
+            return _asked(request, _ask(request, target))
         except (ConflictError, InvalidParameterError) as error:
             trouble, status = str(error), 409 if isinstance(error, ConflictError) else 400
     plan = queries.plan_deletion(credential=credential_of(request), target=target)
@@ -186,7 +187,7 @@ def _plan_page(request: HttpRequest, page: str, target: Target, about: Mapping[s
     context = {
         **about,
         "title": title_of(target.as_json()),
-        "fields": _fields(target),
+        "fields": _fields(target) | _way_back(request),
         "counts": counts_shown(plan.counts, plan.counts),
         "artifact_size": format_bytes(plan.artifact_bytes),
         "metric_size": format_bytes(plan.metric_bytes),
@@ -201,6 +202,22 @@ def _plan_page(request: HttpRequest, page: str, target: Target, about: Mapping[s
         "trouble": trouble,
     }
     return render(request, page, context, status=status)
+
+
+def _asked(request: HttpRequest, deletion: Deletion) -> HttpResponse:
+    """Lead to the deletion; whoever came from a table of runs gets back to it once they are in the trash."""
+    if "next" not in request.POST or deletion.mode != Mode.TRASH:
+        return redirect("web:deletion_detail", deletion.uid)
+    count = deletion.done.get("runs", 0)
+    text = ngettext(
+        "%(count)s run was deleted. It can be restored.", "%(count)s runs were deleted. They can be restored.", count
+    )
+    messages.success(request, text % {"count": format_count(count)})
+    return redirect(path_or(request.POST["next"], "web:deletion_detail", deletion.uid))
+
+
+def _way_back(request: HttpRequest) -> dict[str, str]:
+    return {"next": request.POST["next"]} if request.POST.get("next") else {}
 
 
 def _ask(request: HttpRequest, target: Target) -> Deletion:

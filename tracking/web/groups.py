@@ -30,6 +30,7 @@ from tracking.web.administration import (
     cleaned,
     format_tags,
     locks_shown,
+    members_file,
     members_shown,
     parse_tags,
 )
@@ -104,11 +105,17 @@ def group_list(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @group_page(need=Permission.READ)
-def group_detail(request: HttpRequest, group: ResourceGroup) -> HttpResponse:
-    """Show a resource group; its owners change it, what is in it, who may come in, and what locks it."""
+def group_detail(request: HttpRequest, group: ResourceGroup) -> HttpResponseBase:
+    """Show a resource group; its owners change it, what is in it, who may come in, and what locks it.
+
+    Its members are a file too.
+    """
     credential = credential_of(request)
     if request.method == "POST":
         return _change(request, group)
+    members = queries.list_members(group=group)
+    if file := members_file(request, members):
+        return file
     row = queries.get_group_row(credential=credential, group=group)
     is_owner = row.my_role is Role.OWNER
     workspaces = queries.list_workspace_rows(credential=credential, group=group.name)
@@ -121,7 +128,7 @@ def group_detail(request: HttpRequest, group: ResourceGroup) -> HttpResponse:
         "role": ROLE_WORDS[row.my_role],
         "created": time_element(row.created_at),
         "workspaces": _workspaces_shown(workspaces),
-        "members": members_shown(queries.list_members(group=group), here="group"),
+        "members": members_shown(members, here="group"),
         "locks": locks_shown(row.locks, here="group"),
         "events": _activity(row) if is_owner else [],
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -24,6 +24,7 @@ from tracking.web.administration import (
     cleaned,
     format_tags,
     locks_shown,
+    members_file,
     members_shown,
     parse_tags,
     place_named,
@@ -81,11 +82,17 @@ class AnswerShown:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @workspace_page(need=Permission.READ)
-def workspace_settings(request: HttpRequest, workspace: Workspace) -> HttpResponse:
-    """Show a workspace's details, quotas, members and locks; its owners change them, owners of its group the quotas."""
+def workspace_settings(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
+    """Show a workspace's details, quotas, members and locks; its owners change them, owners of its group the quotas.
+
+    Its members are a file too.
+    """
     credential = credential_of(request)
     if request.method == "POST":
         return _change(request, workspace)
+    members = queries.list_members(workspace=workspace)
+    if file := members_file(request, members):
+        return file
     row = queries.get_workspace_row(credential=credential, workspace=workspace)
     groups = queries.list_group_rows(credential=credential)
     owned = [one.name for one in groups if one.my_role is Role.OWNER]
@@ -101,7 +108,7 @@ def workspace_settings(request: HttpRequest, workspace: Workspace) -> HttpRespon
         "other_groups": [name for name in owned if name != row.group],
         "limits": limits_shown(workspace),
         "quota_gib": "" if row.quota_bytes is None else f"{row.quota_bytes / GIB:g}",
-        "members": members_shown(queries.list_members(workspace=workspace), here="workspace"),
+        "members": members_shown(members, here="workspace"),
         "locks": locks_shown(row.locks, here="workspace"),
     }
     return render(request, "settings/workspace_settings.html", context)

@@ -92,18 +92,20 @@ class TestDeletePlan:
     def test_of_chosen_runs_offers_the_trash_first(self, ann: Client, experiment: Experiment) -> None:
         otter, badger = Run.objects.order_by("pk")
         url, form = f"/w/default/delete?experiment={experiment.pk}", {"do": "plan", "runs": [otter.uid], "query": ""}
+        table = f"/w/default/experiments/{experiment.pk}?filter=x"
 
-        page = ann.post(url, form).content.decode()
+        page = ann.post(url, form | {"next": table}).content.decode()
         assert re.search(r"Points</th>\s*<td class=\"number\">6<", page)
         assert re.findall(r'value="(\w+)"\s+id="mode-\w+"( checked)?', page) == [("trash", " checked"), ("purge", "")]
         assert Run.objects.filter(deleted_at=None).count() == 2
 
-        ann.post("/w/default/delete", hidden(page) | {"mode": "trash"})
+        assert ann.post("/w/default/delete", hidden(page) | {"mode": "trash"})["Location"] == table
         assert [run.name for run in Run.objects.filter(deleted_at=None)] == [badger.name]
 
-        again = ann.post(url, form | {"query": "show=deleted"}).content.decode()
+        again = ann.post(url, form | {"next": table}).content.decode()
         assert "data-delete-form" in again
         assert "mode-trash" not in again
+        assert "/deletions/" in ann.post("/w/default/delete", hidden(again) | {"mode": "purge"})["Location"]
 
     def test_of_chosen_runs_is_not_for_readers(self, people: People, client: Client, experiment: Experiment) -> None:
         client.force_login(people.bob.user)

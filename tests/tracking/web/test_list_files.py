@@ -14,7 +14,16 @@ from tracking.runs.services import create_run, delete_run
 from tracking.workspaces.services import assign_role
 from tracking.workspaces.types import Role
 
-LISTS = ("/", "/groups", "/account/tokens", "/people", "/w/default/trash")
+LISTS = (
+    "/",
+    "/groups",
+    "/groups/default",
+    "/account/tokens",
+    "/people",
+    "/w/default/datastores",
+    "/w/default/settings",
+    "/w/default/trash",
+)
 
 
 def read(client: Client, path: str, form: str) -> str:
