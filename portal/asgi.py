@@ -42,11 +42,13 @@ class CutError(ConnectionError):
 
 
 class Bridge:
-    """A WSGI application as an ASGI one: ``threads`` requests at once, and half as many large bodies besides."""
+    """A WSGI application as an ASGI one: ``threads`` changes at once, and besides them half as many reads, which do not
+    queue up behind a crowd that logs, and half as many large bodies."""
 
     def __init__(self, application: "WSGIApplication", *, threads: int) -> None:
         self._application = application
         self._threads = _Threads(threads, "web")
+        self._read_threads = _Threads((threads + 1) // 2, "read")
         self._upload_threads = _Threads((threads + 1) // 2, "upload")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -55,7 +57,7 @@ class Bridge:
         is_chunked = "HTTP_TRANSFER_ENCODING" in environ
         body = _Body(receive)
         kept = b""
-        threads = self._threads
+        threads = self._read_threads if _is_read(scope) else self._threads
         announced = int(environ.get("CONTENT_LENGTH", "0"))
         if is_chunked or 0 < announced <= KEPT_BYTES:
             try:
@@ -67,7 +69,7 @@ class Bridge:
                 environ["CONTENT_LENGTH"] = str(len(kept))
         if not body.is_whole and (is_chunked or announced):
             threads = self._upload_threads
-        if threads is self._threads:
+        if threads is not self._upload_threads:
             environ["wsgi.input"] = io.BytesIO(kept)
         else:
             environ["wsgi.input"] = io.BufferedReader(_Arriving(kept, body, must_be_whole=is_chunked), KEPT_BYTES)
@@ -87,11 +89,11 @@ class Bridge:
                 await send({"type": "http.response.body", "body": piece, "more_body": not answer.is_whole})
                 if answer.is_whole:
                     break
-                piece = await self._threads.run(answer.pull)
+                piece = await self._read_threads.run(answer.pull)
         finally:
             gone.cancel()
             if not answer.is_whole:
-                await self._threads.run(answer.close)
+                await self._read_threads.run(answer.close)
 
 
 class _Threads:
@@ -120,19 +122,25 @@ class _Threads:
 
     def _work(self) -> None:
         given: SimpleQueue[_Call] = SimpleQueue()
+        call = self._next(given)
         while True:
-            with self._lock:
-                call = self._waiting.popleft() if self._waiting else None
-                if call is None:
-                    self._idle.append(given)
             future, function, arguments = call or given.get()
             settle: Callable[[Any], None]
             try:
                 outcome, settle = function(*arguments), future.set_result
             except Exception as error:
                 outcome, settle = error, future.set_exception
+            call = self._next(given)  # before the loop hears of it and has another call for this thread
             with suppress(RuntimeError):  # the loop has ended
                 future.get_loop().call_soon_threadsafe(_settle, future, settle, outcome)
+
+    def _next(self, given: "SimpleQueue[_Call]") -> "_Call | None":
+        """Return a call that waits; None: there is none, and the next one will be put into ``given``."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._idle.append(given)
+            return None
 
 
 def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: object) -> None:
@@ -237,6 +245,12 @@ class _Answer:
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         self.status = int(status[:3])
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def _is_read(scope: Message) -> bool:
+    """Tell whether a request changes nothing, as far as its first line says; MLflow sends its searches by POST."""
+    path: bytes = scope["raw_path"]
+    return scope["method"] in ("GET", "HEAD") or path.endswith(b"/search")
 
 
 def _environ(scope: Message) -> dict[str, Any]:

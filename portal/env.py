@@ -90,7 +90,11 @@ SETTINGS = (
         "Addresses or networks of proxies whose X-Forwarded-* headers are believed, separated by commas.",
     ),
     Setting("PORTAL_WEB_PROCESSES", "1", "Web server processes."),
-    Setting("PORTAL_WEB_THREADS", "16", "Requests that one web process works on at once."),
+    Setting(
+        "PORTAL_WEB_THREADS",
+        "16",
+        "Changes that one web process works on at once; half as many reads and large uploads besides.",
+    ),
     Setting("PORTAL_STATEMENT_TIMEOUT_S", "15", "Seconds after which a database statement is given up (503)."),
     Setting("PORTAL_LOCK_TIMEOUT_S", "20", "Seconds a write waits for the SQLite write lock before it answers 503."),
     Setting("PORTAL_SESSION_HOURS", "168", "Hours after which a signed-in person must sign in again."),

@@ -14,7 +14,7 @@ from pathlib import Path
 from portal.env import BASE_DIR
 from tests.support.postgres import create_database
 
-FOLDER = "MLPORTAL_TESTS_PREPARED"
+FOLDER = "TESTS_PREPARED_FOLDER"
 """The environment variable that names the folder, the same in all processes of a test run."""
 DATABASE = "prepared"
 SQLITE = "mlportal.sqlite3"

@@ -78,6 +78,7 @@ def plan_scope(scope: Scope, target: Target) -> Plan:
         is_exact=is_exact,
         blocks=(*locks_on(scope), *_running(scope)),
         people=tuple(Loser(*row) for row in people),
+        is_in_trash=_is_in_trash(scope),
     )
 
 
@@ -118,6 +119,12 @@ def locks_on(scope: Scope) -> tuple[Block, ...]:
     for workspace in scope.workspaces:
         locks += [lock for lock in list_locks(workspace=workspace) if lock not in locks]
     return tuple(Block(LOCK, lock.name, lock.where) for lock in locks)
+
+
+def _is_in_trash(scope: Scope) -> bool:
+    if scope.experiment is not None:
+        return scope.experiment.deleted_at is not None
+    return scope.kind in (Kind.RUN, Kind.RUNS) and not scope.runs.filter(deleted_at=None).exists()
 
 
 def _running(scope: Scope) -> tuple[Block, ...]:

@@ -123,7 +123,10 @@ class Loser:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a deletion would do. ``is_exact`` False: there are more files than were looked at."""
+    """What a deletion would do. ``is_exact`` False: there are more files than were looked at.
+
+    ``is_in_trash``: all of it lies in MLflow's trash already, so that only its purge is left to ask for.
+    """
 
     target: Target
     counts: Counter[str]
@@ -132,6 +135,7 @@ class Plan:
     is_exact: bool
     blocks: tuple[Block, ...]
     people: tuple[Loser, ...]
+    is_in_trash: bool
 
     @property
     def needs_confirmation(self) -> str | None:

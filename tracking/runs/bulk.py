@@ -47,16 +47,6 @@ def tag_runs(*, experiment: Experiment, runs: QuerySet[Run], tag: Pair, by: "Use
 
 
 @transaction.atomic
-def delete_runs(*, experiment: Experiment, runs: QuerySet[Run], by: "User", now: datetime) -> int:
-    """Delete those of the runs that are active, and return how many they were; they can be restored."""
-    hold_experiment(experiment.pk)
-    pks = list(_living(runs, experiment).filter(deleted_at=None).values_list("pk", flat=True))
-    count = sum(Run.objects.filter(pk__in=part, deleted_at=None).update(deleted_at=now) for part in in_chunks(pks))
-    record(by=by, verb="run.delete_many", target=f"{experiment.pk}: {count} runs", at=now)
-    return count
-
-
-@transaction.atomic
 def restore_runs(*, experiment: Experiment, runs: QuerySet[Run], by: "User", now: datetime) -> int:
     """Restore those of the runs that are deleted, and return how many they were."""
     hold_experiment(experiment.pk)

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from tracking.core.clock import utc_now
-from tracking.runs.bulk import delete_runs, restore_runs, tag_runs
+from tracking.runs.bulk import restore_runs, tag_runs
 from tracking.runs.queries import get_experiment
 from tracking.runs.tables import list_uids, runs_by_uid
 from tracking.runs.types import Pair
@@ -38,9 +38,10 @@ MAX_EXPORTED = 1_000  # runs by id, in an address
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def change_runs(request: HttpRequest, workspace: Workspace, experiment_id: int) -> HttpResponse:
-    """Do ``do`` (compare, export, tag, delete, restore) with the runs ``runs``, or all that match where ``all`` is 1.
+    """Do ``do`` (compare, export, tag, restore) with the runs ``runs``, or all that match where ``all`` is 1.
 
     ``query`` is the address they match: its filter and its order. Leads to the comparison, to the file, or back.
+    Deleting goes through its plan (``web:delete_plan``), which takes the same form.
     """
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     form = request.POST
@@ -52,14 +53,14 @@ def change_runs(request: HttpRequest, workspace: Workspace, experiment_id: int) 
             return redirect(f"{reverse('web:compare', args=[workspace.name])}?runs={uids}")
         case "export":
             return redirect(_export_address(request, workspace, experiment, runs))
-        case "tag" | "delete" | "restore" as verb if may(request, workspace, Permission.WRITE):
+        case "tag" | "restore" as verb if may(request, workspace, Permission.WRITE):
             _change(request, verb, experiment, runs)
             back = path_or(form.get("next", ""), "web:experiment_detail", workspace.name, experiment.pk)
             return redirect(back)
-        case "tag" | "delete" | "restore" as verb:
+        case "tag" | "restore" as verb:
             raise PermissionDenied(f"Your role in workspace {workspace.name!r} does not permit to {verb} runs.")
         case other:
-            raise BadRequest(f"do: {other[:40]!r} is none of compare, export, tag, delete, restore")
+            raise BadRequest(f"do: {other[:40]!r} is none of compare, export, tag, restore")
 
 
 def _change(request: HttpRequest, verb: str, experiment: Experiment, runs: QuerySet[Run]) -> None:
@@ -68,13 +69,6 @@ def _change(request: HttpRequest, verb: str, experiment: Experiment, runs: Query
         tag = Pair(request.POST.get("key", "").strip(), request.POST.get("value", ""))
         count = tag_runs(experiment=experiment, runs=runs, tag=tag, by=by, now=now)
         text = ngettext("%(count)s run was tagged.", "%(count)s runs were tagged.", count)
-    elif verb == "delete":
-        count = delete_runs(experiment=experiment, runs=runs, by=by, now=now)
-        text = ngettext(
-            "%(count)s run was deleted. It can be restored.",
-            "%(count)s runs were deleted. They can be restored.",
-            count,
-        )
     else:
         count = restore_runs(experiment=experiment, runs=runs, by=by, now=now)
         text = ngettext("%(count)s run was restored.", "%(count)s runs were restored.", count)

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -180,7 +180,9 @@ def _plan_page(request: HttpRequest, page: str, target: Target, about: Mapping[s
     plan = queries.plan_deletion(credential=credential_of(request), target=target)
     kept = keeping()
     days = kept.groups if target.kind is Kind.GROUP else kept.workspaces if target.kind in NAMED_KINDS else kept.runs
-    has_trash = target.kind in TRASHABLE and (days is not None or target.kind not in NAMED_KINDS)
+    has_trash = (
+        target.kind in TRASHABLE and (days is not None or target.kind not in NAMED_KINDS) and not plan.is_in_trash
+    )
     context = {
         **about,
         "title": title_of(target.as_json()),
@@ -277,7 +279,7 @@ def title_of(target: Mapping[str, object]) -> str:
         Kind.GROUP: gettext("Resource group %(group)s"),
         Kind.WORKSPACE: gettext("Workspace %(workspace)s"),
         Kind.EXPERIMENT: gettext("Experiment %(experiment_id)s in %(workspace)s"),
-        Kind.RUN: gettext("%(count)s chosen runs in %(workspace)s"),
+        Kind.RUN: ngettext("%(count)s chosen run in %(workspace)s", "%(count)s chosen runs in %(workspace)s", count),
         Kind.RUNS: gettext("All runs in %(workspace)s that match: %(filter)s"),
         Kind.METRIC: gettext("Metric %(key)s of run %(run_id)s"),
         Kind.ARTIFACT: gettext("Files %(path)s of run %(run_id)s"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from django.http import QueryDict
 from django.utils.safestring import SafeString
@@ -11,14 +12,16 @@ from django.utils.safestring import SafeString
 from tracking.charts.direction import Direction
 from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page, decode_token, encode_token
-from tracking.metrics.summaries import extremes_by_key
+from tracking.metrics.removal import PointsHeld
+from tracking.metrics.summaries import extremes_by_key, held_by_experiment
 from tracking.runs.experiment_tree import Branch, ExperimentOrder, metric_keys_by_experiment
 from tracking.runs.types import NOTE_TAG, ExperimentRow, ExperimentSummary, Pair
 from tracking.web.directions import TAG_PREFIX, Directions
-from tracking.web.formats import format_count, format_number, shorten, spell_marks, time_element
+from tracking.web.formats import format_bytes, format_count, format_number, shorten, spell_marks, time_element
 from tracking.web.links import link_with
 
 MAX_TAGS_SHOWN = 3
+MAX_RUNS_MEASURED = 1_000  # of all experiments of a page: with 50 metrics each they cost 40 ms
 MAX_NOTE = 120
 MAX_TAG = 48
 # Which of an experiment's metrics says how good it is: one that was held against data it had not seen.
@@ -27,7 +30,10 @@ UNSEEN = ("test", "val", "valid", "validation", "eval", "dev", "holdout")
 
 @dataclass(frozen=True, slots=True)
 class ExperimentShown:
-    """A line of the list of experiments. ``best``: the best last value of ``metric``, "" where none says."""
+    """A line of the list of experiments. ``best``: the best last value of ``metric``, "" where none says.
+
+    ``points`` and ``size``: of the metrics of its runs, "" where there are none; ``is_measured`` False: nobody counted.
+    """
 
     pk: int
     name: str
@@ -38,6 +44,9 @@ class ExperimentShown:
     tags: tuple[str, ...]
     metric: str
     best: str
+    points: str
+    size: str
+    is_measured: bool
 
 
 def list_order(query: QueryDict) -> ExperimentOrder:
@@ -70,8 +79,8 @@ def parents_of(prefix: str, query: QueryDict) -> list[tuple[str, str]]:
     ]
 
 
-def shown_experiments(summaries: Sequence[ExperimentSummary]) -> list[ExperimentShown]:
-    """Return the lines of the list. Two queries."""
+def shown_experiments(summaries: Sequence[ExperimentSummary], *, is_all_measured: bool) -> list[ExperimentShown]:
+    """Return the lines of the list. Two queries, and three that measure those with the fewest runs, or all."""
     keys = metric_keys_by_experiment(experiment_ids=[summary.row.pk for summary in summaries])
     directions = {summary.row.pk: Directions.from_tags(summary.row.tags) for summary in summaries}
     metrics = {pk: main_metric(names, directions[pk]) for pk, names in keys.items()}
@@ -80,7 +89,18 @@ def shown_experiments(summaries: Sequence[ExperimentSummary]) -> list[Experiment
     for key_id, (low, high) in extremes_by_key(key_ids=list(wanted)).items():
         pk, metric = wanted[key_id]
         best[pk] = format_number(low if directions[pk].of(metric) is Direction.LESS else high)
-    return [_shown(summary, metrics.get(summary.row.pk) or "", best.get(summary.row.pk, "")) for summary in summaries]
+    held = held_by_experiment(experiment_ids=_measured(summaries, is_all=is_all_measured))
+    return [
+        _shown(summary, metrics.get(summary.row.pk) or "", best.get(summary.row.pk, ""), held.get(summary.row.pk))
+        for summary in summaries
+    ]
+
+
+def _measured(summaries: Sequence[ExperimentSummary], *, is_all: bool) -> list[int]:
+    """Return the experiments to be measured: the smallest first, up to so many runs in all."""
+    by_size = sorted(summaries, key=lambda summary: summary.run_count)
+    upto = accumulate(summary.run_count for summary in by_size)
+    return [one.row.pk for one, runs in zip(by_size, upto, strict=True) if is_all or runs <= MAX_RUNS_MEASURED]
 
 
 def main_metric(names: Iterable[str], directions: Directions) -> str | None:
@@ -95,7 +115,7 @@ def _is_unseen(name: str) -> bool:
     return any(part in UNSEEN for part in name.lower().replace("_", "/").replace("-", "/").split("/"))
 
 
-def _shown(summary: ExperimentSummary, metric: str, best: str) -> ExperimentShown:
+def _shown(summary: ExperimentSummary, metric: str, best: str, held: PointsHeld | None) -> ExperimentShown:
     row = summary.row
     return ExperimentShown(
         pk=row.pk,
@@ -107,6 +127,9 @@ def _shown(summary: ExperimentSummary, metric: str, best: str) -> ExperimentShow
         tags=tuple(tag_shown(tag) for tag in own_tags(row)[:MAX_TAGS_SHOWN]),
         metric=metric if best else "",
         best=best,
+        points=format_count(held.points) if held and held.points else "",
+        size=format_bytes(held.size_bytes) if held and held.points else "",
+        is_measured=held is not None,
     )
 
 

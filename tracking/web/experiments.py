@@ -63,7 +63,8 @@ CHARTED_AT_FIRST = 10
 def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """List what lies in the folder ``?prefix=``, or all experiments whose name contains ``?q=``; htmx swaps the list.
 
-    ``sort`` is name or activity; ``page`` goes on behind the experiment that it names.
+    ``sort`` is name or activity; ``page`` goes on behind the experiment that it names; ``sizes=all`` measures those
+    with many runs too.
     """
     query = request.GET
     wanted, prefix = query.get("q", "").strip(), query.get("prefix", "")
@@ -75,7 +76,9 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "workspace": workspace,
         "folders": branch.folders if is_first else (),
         "parents": parents_of(prefix, query),
-        "experiments": shown_experiments(summaries_of(experiment_ids=page.rows)),
+        "experiments": shown_experiments(
+            summaries_of(experiment_ids=page.rows), is_all_measured=query.get("sizes") == "all"
+        ),
         "q": wanted,
         "prefix": prefix,
         "sort": list_order(query).value,
@@ -86,7 +89,8 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "first_link": "" if is_first else f"{request.path}{link_with(query, page=None)}",
         "name_link": link_with(query, sort=None, page=None),
         "activity_link": link_with(query, sort="activity", page=None),
-        "export_query": query_with(query, page=None),
+        "measured_link": link_with(query, sizes="all"),
+        "export_query": query_with(query, page=None, sizes=None),
         "snippet": training_snippet(uri=tracking_uri(workspace=workspace.name)),
     }
     fragments = {"experiments": "experiments/_experiments.html"}

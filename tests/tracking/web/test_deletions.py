@@ -89,6 +89,31 @@ class TestDeletePlan:
         done(Deletion.objects.get())
         assert [run.name for run in Run.objects.all()] == ["badger"]
 
+    def test_of_chosen_runs_offers_the_trash_first(self, ann: Client, experiment: Experiment) -> None:
+        otter, badger = Run.objects.order_by("pk")
+        url, form = f"/w/default/delete?experiment={experiment.pk}", {"do": "plan", "runs": [otter.uid], "query": ""}
+
+        page = ann.post(url, form).content.decode()
+        assert re.search(r"Points</th>\s*<td class=\"number\">6<", page)
+        assert re.findall(r'value="(\w+)"\s+id="mode-\w+"( checked)?', page) == [("trash", " checked"), ("purge", "")]
+        assert Run.objects.filter(deleted_at=None).count() == 2
+
+        ann.post("/w/default/delete", hidden(page) | {"mode": "trash"})
+        assert [run.name for run in Run.objects.filter(deleted_at=None)] == [badger.name]
+
+        again = ann.post(url, form | {"query": "show=deleted"}).content.decode()
+        assert "data-delete-form" in again
+        assert "mode-trash" not in again
+
+    def test_of_chosen_runs_is_not_for_readers(self, people: People, client: Client, experiment: Experiment) -> None:
+        client.force_login(people.bob.user)
+        uid = Run.objects.order_by("pk")[0].uid
+
+        response = client.post("/w/default/delete", {"kind": "run", "runs": uid, "mode": "trash", "go": "1"})
+
+        assert response.status_code == 403
+        assert not Run.objects.exclude(deleted_at=None).exists()
+
     def test_without_any_run_says_so(self, ann: Client, experiment: Experiment) -> None:
         response = ann.post(f"/w/default/delete?experiment={experiment.pk}", {"do": "plan", "query": ""})
 

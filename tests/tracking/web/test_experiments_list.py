@@ -1,5 +1,6 @@
 """The list of experiments."""
 
+import html
 import json
 import math
 import re
@@ -12,10 +13,14 @@ from tests.support.people import People
 from tests.tracking.web.filling import add_run
 from tracking.core.clock import utc_now
 from tracking.core.memory import Memory
-from tracking.runs.models import Experiment
+from tracking.metrics.models import MetricBlock, MetricSegment
+from tracking.metrics.services import compact
+from tracking.runs.models import Experiment, Run
 from tracking.runs.services import create_experiment, create_run, delete_experiment, set_experiment_tag
 from tracking.runs.types import NOTE_TAG, Pair
+from tracking.web.experiment_table import MAX_RUNS_MEASURED
 from tracking.web.experiments import EXPERIMENTS_PER_PAGE
+from tracking.web.formats import format_bytes
 
 URL = "/w/default/experiments"
 
@@ -35,6 +40,22 @@ def folders_on(page: str) -> list[tuple[str, str]]:
     """Return the prefix and the count of each folder."""
     found = re.findall(r'class="folder-name"\s+href="\?prefix=([^"]*)".*?<td[^>]*>([^<]*)</td>', page, re.S)
     return [(unquote(prefix), count) for prefix, count in found]
+
+
+def points_on(page: str) -> dict[str, tuple[str, str]]:
+    """Return the points and the size beside each name that has them."""
+    rows = (
+        r'<th scope="row"><a [^>]*>([^<]*)</a>(?:(?!</tr>).)*?>([\d,]+) <span class="best-of" title="Size[^>]*>([^<]*)<'
+    )
+    return {name: (points, size) for name, points, size in re.findall(rows, page, re.S)}
+
+
+def stored_size(experiment: Experiment) -> str:
+    """Return the bytes that the points of an experiment's active runs take, as a page shows them."""
+    kept = Run.objects.filter(experiment=experiment, deleted_at=None)
+    sizes = [len(one.payload) for one in MetricSegment.objects.filter(run__in=kept)]
+    sizes += [len(one.payload) for one in MetricBlock.objects.filter(run__in=kept)]
+    return format_bytes(sum(sizes))
 
 
 class TestExperimentList:
@@ -130,8 +151,9 @@ class TestExperimentList:
         self, client: Client, people: People, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         client.force_login(people.bob.user)
-        # session, user, workspace, roles, locks; names, experiments, counts of runs, tags, keys, total; owner
-        queries = 12
+        # session, user, workspace, roles, locks; names, experiments, counts of runs, tags, keys, total; owner;
+        # points of series, bytes of segments and of blocks
+        queries = 15
         with django_assert_num_queries(queries):
             client.get(URL)
         add(people, *(f"more {i}" for i in range(10)), tags=(Pair("team", "vision"),))
@@ -184,6 +206,44 @@ class TestExperimentList:
         better = Pair("mlportal.direction.train/loss", "less")
         set_experiment_tag(experiment=sweep, tag=better, now=utc_now())
         assert '0.3 <span class="best-of">train/loss</span>' in client.get(URL).content.decode()
+
+    def test_shows_how_much_the_runs_hold(self, client: Client, people: People) -> None:
+        one, two, _ = add(people, "one", "two", "bare")
+        for experiment in (one, one, two):
+            run = add_run(experiment, "run", metrics={"loss": [1.0] * 700, "acc": [0.5] * 400})
+        Run.objects.filter(pk=add_run(one, "gone", metrics={"loss": [1.0] * 50}).pk).update(deleted_at=utc_now())
+        compact(run_id=run.pk)
+        client.force_login(people.bob.user)
+
+        found = points_on(client.get(URL).content.decode())
+
+        assert found == {"one": ("2,200", stored_size(one)), "two": ("1,100", stored_size(two))}
+
+    def test_measures_the_smallest_unasked_and_all_when_asked(self, client: Client, people: People) -> None:
+        small, large = add(people, "small", "large")
+        for experiment in (small, large):
+            add_run(experiment, "run", metrics={"loss": [1.0, 2.0]})
+        Run.objects.bulk_create(
+            Run(
+                uid=f"{i:032x}",
+                workspace=people.workspace,
+                experiment=large,
+                name="",
+                started_at=utc_now(),
+                status="FINISHED",
+            )
+            for i in range(MAX_RUNS_MEASURED)
+        )
+        client.force_login(people.bob.user)
+
+        page = client.get(URL, {"sort": "activity"}).content.decode()
+        link = re.search(r'href="([^"]*)"[^>]*aria-label="Count the points of large"', page)
+        assert link is not None
+        whole = client.get(URL + html.unescape(link[1])).content.decode()
+
+        assert set(points_on(page)) == {"small"}
+        assert set(points_on(whole)) == {"small", "large"}
+        assert "sort=activity" in link[1]
 
     def test_is_a_file_too(self, client: Client, people: People) -> None:
         add(people, "=cmd()", "vision/cats")

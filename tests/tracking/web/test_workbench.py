@@ -13,6 +13,7 @@ from django.test import Client
 from tests.support.people import People
 from tests.tracking.web.filling import add_experiment, add_run
 from tracking.audit.models import AuditEvent
+from tracking.core.clock import utc_now
 from tracking.runs.models import Experiment, Run, RunTag
 from tracking.saved_views.models import SavedView
 from tracking.web.exports import ROWS_A_READ
@@ -211,21 +212,20 @@ class TestChangeRuns:
 
         assert list(RunTag.objects.filter(key__name="keep").values_list("value", flat=True)) == ["two"]
 
-    def test_deletes_and_restores_the_chosen(self, change: Callable[..., str], url: str) -> None:
+    def test_restores_the_chosen(self, change: Callable[..., str], url: str) -> None:
         uids = [run("run 1").uid, run("run 2").uid]
+        Run.objects.filter(uid__in=[*uids, run("run 3").uid]).update(deleted_at=utc_now())
 
-        assert change(do="delete", runs=uids, next=f"{url}?filter=x") == f"{url}?filter=x"
-        assert Run.objects.filter(deleted_at=None).count() == 4
+        assert change(do="restore", runs=uids, query="show=deleted", next=f"{url}?filter=x") == f"{url}?filter=x"
 
-        change(do="restore", runs=uids, query="show=deleted")
-        assert Run.objects.filter(deleted_at=None).count() == 6
+        assert [one.name for one in Run.objects.exclude(deleted_at=None)] == ["run 3"]
 
     def test_does_nothing_with_runs_of_another_experiment(self, change: Callable[..., str], people: People) -> None:
         other = add_run(add_experiment(people.workspace, "other"), "safe")
 
-        change(do="delete", runs=[other.uid])
+        change(do="tag", runs=[other.uid], key="keep", value="yes")
 
-        assert Run.objects.get(pk=other.pk).deleted_at is None
+        assert not RunTag.objects.filter(run=other, key__name="keep").exists()
 
     def test_leads_to_the_comparison_and_to_the_file(self, change: Callable[..., str], url: str) -> None:
         uids = [run("run 1").uid, run("run 2").uid]
@@ -235,7 +235,13 @@ class TestChangeRuns:
         assert uids[0] in change(do="export", runs=uids[:1])
 
     @pytest.mark.parametrize(
-        "form", [{"do": "explode"}, {"do": "tag", "key": "mlflow.runName", "value": "x"}, {"do": "tag", "key": ""}]
+        "form",
+        [
+            {"do": "explode"},
+            {"do": "delete", "all": "1"},
+            {"do": "tag", "key": "mlflow.runName", "value": "x"},
+            {"do": "tag", "key": ""},
+        ],
     )
     def test_refuses_what_makes_no_sense(self, client: Client, people: People, url: str, form: dict[str, str]) -> None:
         client.force_login(people.ann.user)
@@ -245,8 +251,8 @@ class TestChangeRuns:
     def test_is_not_for_readers(self, client: Client, people: People, url: str) -> None:
         client.force_login(people.bob.user)
 
-        assert client.post(f"{url}/runs", {"do": "delete", "all": "1"}).status_code == 403
-        assert Run.objects.filter(deleted_at__isnull=False).count() == 0
+        assert client.post(f"{url}/runs", {"do": "tag", "all": "1", "key": "a"}).status_code == 403
+        assert not RunTag.objects.filter(key__name="a").exists()
 
 
 class TestExport:

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
 
 from portal.env import check_exposure
 from tracking.core.clock import utc_now
@@ -58,7 +57,6 @@ class Command(PortalCommand):
             log_style=env.log_format,
             log_level=env.log_level,
         )
-        connections.close_all()
         become_watcher(plan)
 
     def _greeting(self) -> str:

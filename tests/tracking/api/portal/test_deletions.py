@@ -27,6 +27,7 @@ class TestPlan:
             "params": 1,
             "tags": 2,
             "datasets": 1,
+            "datastores": 0,
             "metrics": 2,
             "points": 6,
             "models": 1,

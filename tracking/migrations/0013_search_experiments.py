@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tracking", "0010_datastore"), ("tracking", "0013_audit_seal")]
+    dependencies = [("tracking", "0012_audit_seal")]
 
     operations = [
         migrations.RemoveIndex(model_name="experiment", name="experiment_newest"),

@@ -34,7 +34,7 @@ def unprotect(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0012_task_notes'),
+        ('tracking', '0011_task_notes'),
     ]
 
     operations = [
