@@ -24,7 +24,7 @@ from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
     from tests.support.buckets import AzureServer, S3Server
-    from tests.support.people import People
+    from tests.support.people import People, Snapshot
     from tests.support.portal import Portal
 
 # How long an example takes says how busy the machine is.
@@ -164,12 +164,23 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
                 cursor.execute(f"DROP TRIGGER {table}_is_not_deleted")
 
 
+@pytest.fixture(scope="session")
+def people_snapshot(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> "Snapshot":
+    """Make the people of most tests once."""
+    from tests.support.people import Snapshot
+
+    with django_db_blocker.unblock():
+        return Snapshot.take()
+
+
 @pytest.fixture
-def people(db: None) -> "People":
+def people(people_snapshot: "Snapshot", db: None) -> "People":
     """Return workspace ``default`` with Ann, its owner, Bob, its reader, and Cleo, a stranger."""
+    from django.db import connection
+
     from tests.support.people import People
 
-    return People.around()
+    return people_snapshot.restore() if connection.in_atomic_block else People.around()
 
 
 @pytest.fixture(scope="session")
