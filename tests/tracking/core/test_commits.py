@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,6 +20,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def add(name: str) -> str:
     ResourceGroup.objects.create(name=name, created_at=utc_now())
     return name
+
+
+@pytest.fixture
+def commits() -> Iterator[GroupCommit]:
+    commits = GroupCommit()
+    yield commits
+    if commits._writer is not None:
+        commits._writer.close()
 
 
 def names() -> set[str]:
@@ -53,24 +61,24 @@ def run_together(commits: GroupCommit, changes: Sequence[Callable[[], object]]) 
 
 
 class TestGroupCommit:
-    def test_has_committed_when_it_returns(self) -> None:
-        result = GroupCommit().run(lambda: add("lab"))
+    def test_has_committed_when_it_returns(self, commits: GroupCommit) -> None:
+        result = commits.run(lambda: add("lab"))
 
         assert result == "lab"
         assert names() == {"lab"}
         assert not connection.in_atomic_block
 
-    def test_raises_what_the_change_raises_and_keeps_nothing(self) -> None:
+    def test_raises_what_the_change_raises_and_keeps_nothing(self, commits: GroupCommit) -> None:
         def fail() -> None:
             add("lab")
             raise ValueError("no")
 
         with pytest.raises(ValueError, match="no"):
-            GroupCommit().run(fail)
+            commits.run(fail)
 
         assert names() == set()
 
-    def test_commits_those_that_waited_together(self) -> None:
+    def test_commits_those_that_waited_together(self, commits: GroupCommit) -> None:
         threads: set[int] = set()
 
         def change(name: str) -> Callable[[], str]:
@@ -80,48 +88,47 @@ class TestGroupCommit:
 
             return make
 
-        results = run_together(GroupCommit(), [change(f"lab-{i}") for i in range(6)])
+        results = run_together(commits, [change(f"lab-{i}") for i in range(6)])
 
         assert results == [f"lab-{i}" for i in range(6)]
         assert names() == {f"lab-{i}" for i in range(6)}
         assert len(threads) == 2  # the first alone, then one for the five others
 
-    def test_does_not_let_one_that_fails_spoil_the_others(self) -> None:
+    def test_does_not_let_one_that_fails_spoil_the_others(self, commits: GroupCommit) -> None:
         changes = [lambda name=name: add(name) for name in ("a", "b", "b", "c")]
 
-        results = run_together(GroupCommit(), changes)
+        results = run_together(commits, changes)
 
         assert names() == {"a", "b", "c"}
         assert sum(isinstance(result, Exception) for result in results) == 1
 
-    def test_makes_each_change_alone_where_the_database_fails_amid_a_group(self) -> None:
+    def test_makes_each_change_alone_where_the_database_fails_amid_a_group(self, commits: GroupCommit) -> None:
         calls: list[str] = []
 
         def broken() -> None:
             calls.append("broken")
             raise OperationalError("disk full")
 
-        results = run_together(GroupCommit(), [lambda: add("a"), lambda: add("b"), broken, lambda: add("c")])
+        results = run_together(commits, [lambda: add("a"), lambda: add("b"), broken, lambda: add("c")])
 
         assert names() == {"a", "b", "c"}
         assert isinstance(results[2], OperationalError)
         assert calls == ["broken", "broken"]
 
-    def test_leaves_the_callers_transaction_to_the_caller(self) -> None:
+    def test_leaves_the_callers_transaction_to_the_caller(self, commits: GroupCommit) -> None:
         with pytest.raises(ValueError, match="undo"), transaction.atomic():
-            GroupCommit().run(lambda: add("lab"))
+            commits.run(lambda: add("lab"))
             raise ValueError("undo")
 
         assert names() == set()
 
-    def test_goes_on_after_a_failure(self) -> None:
-        commits = GroupCommit()
+    def test_goes_on_after_a_failure(self, commits: GroupCommit) -> None:
         with pytest.raises(ZeroDivisionError):
             commits.run(lambda: 1 / 0)
 
         assert commits.run(lambda: add("lab")) == "lab"
 
-    def test_makes_nothing_twice_where_what_follows_the_commit_fails(self) -> None:
+    def test_makes_nothing_twice_where_what_follows_the_commit_fails(self, commits: GroupCommit) -> None:
         calls: list[str] = []
 
         def counted() -> str:
@@ -129,7 +136,7 @@ class TestGroupCommit:
             transaction.on_commit(lambda: 1 // 0)
             return add("b")
 
-        results = run_together(GroupCommit(), [lambda: add("a"), counted, lambda: add("c")])
+        results = run_together(commits, [lambda: add("a"), counted, lambda: add("c")])
 
         assert results == ["a", "b", "c"]
         assert names() == {"a", "b", "c"}
@@ -158,38 +165,37 @@ class TestOneChange:
 
         assert names() == {"a", "c"}
 
-    def test_is_undone_alone_within_a_group(self) -> None:
+    def test_is_undone_alone_within_a_group(self, commits: GroupCommit) -> None:
         results = run_together(
-            GroupCommit(), [lambda: add("a"), lambda: self._add_two("b", "b"), lambda: self._add_two("c", "d")]
+            commits, [lambda: add("a"), lambda: self._add_two("b", "b"), lambda: self._add_two("c", "d")]
         )
 
         assert isinstance(results[1], IntegrityError)
         assert names() == {"a", "c", "d"}
 
-    def test_costs_no_savepoint_where_the_group_has_made_one(self) -> None:
+    def test_costs_no_savepoint_where_the_group_has_made_one(self, commits: GroupCommit) -> None:
         def statements() -> list[str]:
             with CaptureQueriesContext(connection) as captured:  # the group's own connection
                 self._add_two("a")
             return [query["sql"] for query in captured]
 
-        assert [sql.split()[0] for sql in GroupCommit().run(statements)] == ["INSERT"]
+        assert [sql.split()[0] for sql in commits.run(statements)] == ["INSERT"]
 
-    def test_of_a_group_goes_through_the_connection_of_all_groups(self) -> None:
-        commits = GroupCommit()
+    def test_of_a_group_goes_through_the_connection_of_all_groups(self, commits: GroupCommit) -> None:
 
         def own() -> object:
             return connections["default"]
 
         assert commits.run(own) is commits.run(own) is not own()
 
-    def test_that_comes_second_in_a_group_is_undone_alone(self) -> None:
+    def test_that_comes_second_in_a_group_is_undone_alone(self, commits: GroupCommit) -> None:
         def both() -> None:
             self._add_two("a")
             with contextlib.suppress(IntegrityError):
                 self._add_two("b", "b")
             add("c")
 
-        GroupCommit().run(both)
+        commits.run(both)
 
         assert names() == {"a", "c"}
 
