@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 # Some of it waits for servers: three processes for two cores. tests/conftest.py says which files come first.
-TESTS := -n 3 --dist loadfile --no-loadscope-reorder
+TESTS := -n 4 --dist loadfile  # much of it waits for servers: two processes a core
 # Where it is set, each of hundreds of processes would compile this project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
