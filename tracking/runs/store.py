@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from django.db import connection
@@ -91,13 +91,7 @@ def change_run(pk: int, changes: Mapping[str, str | datetime]) -> RunHead:
     ]
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE run SET {columns} WHERE id = %s RETURNING {HEAD}", [*values, pk])  # noqa: S608
-        *head, started_at, ended_at, deleted_at = cursor.fetchone()
-    return RunHead(*head, *(_moment(value) for value in (started_at, ended_at, deleted_at)))
-
-
-def _moment(value: datetime | None) -> datetime | None:
-    """Return a moment; SQLite's driver does not know that it is UTC."""
-    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        return RunHead(*cursor.fetchone())
 
 
 def add_params(run: RunIdentity, values: Mapping[int, str]) -> dict[int, str]:
