@@ -75,6 +75,9 @@ class GroupCommit:
         try:
             with self._on_writer():
                 _commit(group)
+        except Exception as error:  # the connection itself is in trouble; each caller has to hear of it
+            for one in group:
+                one.fail(error)
         finally:
             with self._lock:
                 self._is_led = bool(self._waiting)

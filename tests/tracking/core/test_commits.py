@@ -142,6 +142,23 @@ class TestGroupCommit:
         assert names() == {"a", "b", "c"}
         assert calls == ["b"]
 
+    def test_tells_every_caller_when_the_connection_is_in_trouble(self, commits: GroupCommit) -> None:
+        commits.run(lambda: add("a"))
+        assert commits._writer is not None
+        checks = iter([True, False])
+
+        def check() -> None:
+            if not next(checks, True):
+                raise OperationalError("disk I/O error")
+
+        commits._writer.close_if_unusable_or_obsolete = check  # type: ignore[method-assign]  # Django's
+
+        results = run_together(commits, [lambda: add("b"), lambda: add("c"), lambda: add("d")])
+
+        assert results[0] == "b"
+        assert [type(result) for result in results[1:]] == [OperationalError, OperationalError]
+        assert names() == {"a", "b"}
+
 
 class TestOneChange:
     @staticmethod
