@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics import smoothing
 from tracking.metrics.codec import Points
-from tracking.metrics.downsample import Sampled, buckets, buckets_log_x, grid_width, merge_buckets
+from tracking.metrics.downsample import Sampled, buckets, buckets_log_x, grid_width, merge_buckets, placed_buckets
+from tracking.metrics.grids import Axis, Grid
 from tracking.metrics.pyramid import Buckets
 from tracking.metrics.types import SeriesRow
 
@@ -78,10 +79,26 @@ class View:
         """Whether summaries over steps show the same as the points."""
         return self.x is XAxis.STEP and self.smoothing is None and not self.is_log_x
 
+    @property
+    def takes_summaries(self) -> bool:
+        """Whether summaries will do in the place of most points."""
+        return self.x is not XAxis.METRIC and self.smoothing is None
+
+    def axis(self, started_ms: int) -> Axis:
+        """Return the axis of steps or of times for a run that started then."""
+        zero_ms = started_ms if self.x is XAxis.RELATIVE else None
+        return Axis(is_time=self.x is not XAxis.STEP, zero_ms=zero_ms, is_log=self.is_log_x)
+
+    def grid(self, chart_range: Range, started_ms: int) -> Grid:
+        """Return the buckets that this axis has in a range."""
+        low, high = (math.log2(end) for end in chart_range) if self.is_log_x else chart_range
+        return Grid(self.axis(started_ms), grid_width((low, high), pixels=self.pixels), chart_range)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """The points of one run of a metric, or, for a ``View.is_plain``, buckets that summarise them.
+    """The points of one run of a metric, or, where ``View.takes_summaries``, buckets that summarise them: of steps, or
+    of ``View.grid`` where that is not plain.
 
     ``started_ms``: the run's start in milliseconds since 1970. ``x_points``: those of the metric that x counts.
     """
@@ -238,8 +255,8 @@ def chart_traces(
     for curve, x, y in placed_curves(curves, view):
         if curve.uid not in wanted:
             continue
-        raw = _sample(curve, x, None, view, chart_range)
-        drawn = raw if y is None else _sample(curve, x, y, view, chart_range)
+        drawn = _sample(curve, x, y, view, chart_range)
+        raw = drawn if y is None or not has_raw else _sample(curve, x, None, view, chart_range)
         traces.append(_trace(curve, metric, raw, drawn, has_raw=has_raw))
     return traces
 
@@ -269,7 +286,9 @@ def _sample(curve: Curve, x: Floats, y: Floats | None, view: View, chart_range: 
         return sample(x, curve.points.values if y is None else y, pixels=view.pixels, x_range=chart_range)
     if chart_range is None:
         raise ValueError("Buckets can only be drawn in a range")
-    return merge_buckets(curve.points, width=grid_width(chart_range, pixels=view.pixels))
+    if view.is_plain:
+        return merge_buckets(curve.points, width=grid_width(chart_range, pixels=view.pixels))
+    return placed_buckets(curve.points, grid=view.grid(chart_range, curve.started_ms))
 
 
 def _smooth(x: Floats, y: Floats, how: Smoothing, unit: float) -> Floats:

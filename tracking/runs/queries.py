@@ -202,7 +202,8 @@ def remember_run(run: Run) -> None:
 
 def find_runs(*, workspace: Workspace, uids: Sequence[str]) -> list[Run]:
     """Return those of the runs that the workspace has, in the order of ``uids``. One query."""
-    found = {run.uid: run for run in Run.objects.filter(workspace=workspace, uid__in=uids)}
+    # The workspace is looked at here: beside it, SQLite reads all runs of the workspace rather than look up the ids.
+    found = {run.uid: run for run in Run.objects.filter(uid__in=uids) if run.workspace_id == workspace.pk}
     return [found[uid] for uid in dict.fromkeys(uids) if uid in found]
 
 
@@ -284,7 +285,7 @@ def search_runs(
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
     page_token: str = "",
     max_results: int,
-    now: datetime | None = None,
+    now: datetime,
 ) -> Page[RunRow]:
     """Return runs as ``search_run_heads`` does, with their params, tags and datasets. Three queries more."""
     page = search_run_heads(
@@ -309,11 +310,11 @@ def search_run_heads(
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
     page_token: str = "",
     max_results: int,
-    now: datetime | None = None,
+    now: datetime,
 ) -> Page[RunHead]:
     """Return runs of these experiments (those that exist), newest first unless ordered otherwise.
 
-    ``now`` is what ages in the filter count from; without it they are refused.
+    ``now`` is what ages in the filter count from.
 
     Two queries, up to two for each comparison that an index answers, and one to three for the page. Costs the page
     where an index has the order (start time, a metric, param or tag), the matching runs where none has.
@@ -339,7 +340,7 @@ def count_runs(
     experiment_ids: Sequence[str],
     filter_text: str = "",
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
-    now: datetime | None = None,
+    now: datetime,
 ) -> int:
     """Count the runs that ``search_runs`` would walk. Three queries, and what ``search_run_heads`` asks of indexes.
 

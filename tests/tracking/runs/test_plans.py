@@ -22,6 +22,7 @@ from tracking.runs.types import KeyKind, RunStatus
 from tracking.workspaces.models import ResourceGroup, Workspace
 
 START_MS = 1_700_000_000_000
+NOW = from_ms(START_MS)
 IS_SQLITE = "sqlite"
 FEW_RUNS, MANY_RUNS = 1_500, 4_500
 PAGE = 50
@@ -71,7 +72,10 @@ class Lab:
 
     def search(self, **asked: Any) -> Any:
         return queries.search_run_heads(
-            workspace=self.workspace, experiment_ids=[str(self.experiment.pk)], **{"max_results": PAGE, **asked}
+            workspace=self.workspace,
+            experiment_ids=[str(self.experiment.pk)],
+            now=NOW,
+            **{"max_results": PAGE, **asked},
         )
 
 
@@ -345,7 +349,7 @@ class TestSeveralExperiments:
 
         def search(token: str = "", size: int = PAGE) -> Any:
             return queries.search_run_heads(
-                workspace=lab.workspace, experiment_ids=ids, page_token=token, max_results=size, **asked
+                workspace=lab.workspace, experiment_ids=ids, page_token=token, max_results=size, now=NOW, **asked
             )
 
         for one in labs:
