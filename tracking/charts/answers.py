@@ -210,8 +210,8 @@ class Sources:
 
 
 def _range_of(curves: Sequence[Curve], asked: SeriesAsked) -> Range | None:
-    xs = [curve.x(asked.view.x) for curve in curves]
-    return shared_range([x[x > 0] for x in xs] if asked.view.is_log_x else xs)
+    xs = (curve.x(asked.view.x) for curve in curves)
+    return shared_range((x[x > 0] for x in xs) if asked.view.is_log_x else xs)
 
 
 def _closed(asked: Range | None, shared: Range | None) -> Range | None:

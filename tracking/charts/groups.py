@@ -117,7 +117,7 @@ def group_traces(
     if chart_range is None:
         return []
     members: dict[str | None, list[tuple[Curve, Floats, Floats | None]]] = {}
-    placed = placed_curves(curves, view)
+    placed = list(placed_curves(curves, view))
     for member in placed:
         members.setdefault(group_by_uid.get(member[0].uid), []).append(member)
     grid = _Grid.of(placed, view, chart_range)
@@ -253,6 +253,7 @@ def _group_trace(
             marked_x[by_x],
             np.concatenate([one.kinds for one in reduced])[by_x],
             sum(one.marked for one in reduced),
+            grid.view,
         ),
         total=sum(one.total for one in reduced),
     )

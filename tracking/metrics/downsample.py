@@ -184,7 +184,7 @@ def _sample(
     if np.any(sorted_x[1:] < sorted_x[:-1]):
         index = index[np.argsort(sorted_x, kind="stable")]
     is_finite = np.isfinite(y[index])
-    finite, nonfinite = index[is_finite], index[~is_finite]
+    finite, nonfinite = (index, index[:0]) if is_finite.all() else (index[is_finite], index[~is_finite])
     values = y[finite]
     kind = kinds_of(y[nonfinite])
 

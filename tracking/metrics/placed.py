@@ -7,6 +7,7 @@ they are not, as at the beginning of a logarithmic axis or where a run has pause
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +24,7 @@ WORTH_A_SUMMARY = 8
 """Points that a bucket of a summary has to have on average, for less is read faster as points."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
     """What there is of a series: waiting points, sorted by step and distinct, and its blocks in order.
 
@@ -64,12 +65,13 @@ class Stored:
 
     def ends(self, axis: Axis) -> tuple[Indices, Indices]:
         """Return the least and the greatest position in each block."""
-        if axis.is_time:
-            pairs = [(head.min_timestamp_ms, head.max_timestamp_ms) for head in self.heads]
-        else:
-            pairs = [(head.first_step, head.last_step) for head in self.heads]
-        found = np.array(pairs, np.int64).reshape(-1, 2)
-        return found[:, 0], found[:, 1]
+        first_time, last_time, first_step, last_step = self._ends
+        return (first_time, last_time) if axis.is_time else (first_step, last_step)
+
+    @cached_property
+    def _ends(self) -> Indices:
+        ends = [(head.min_timestamp_ms, head.max_timestamp_ms, head.first_step, head.last_step) for head in self.heads]
+        return np.array(ends, np.int64).reshape(-1, 4).T
 
 
 class Reading:
@@ -122,7 +124,8 @@ class Reading:
                 parts.append(self._summarised(points.take(slice(None, most))))
             if head.pk in self._buckets:
                 parts.append(self._buckets[head.pk])
-        parts.append(self._summarised(self._waiting))
+        if len(self._waiting) or not parts:
+            parts.append(self._summarised(self._waiting))
         joined = pyramid.join(parts)
         return pyramid.regroup(joined, joined["number"])
 

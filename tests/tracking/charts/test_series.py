@@ -60,7 +60,8 @@ def traces(curves: Sequence[Curve], how: View) -> list[Trace]:
 
 
 def floats(column: Column) -> list[float]:
-    found: list[float] = np.frombuffer(base64.b64decode(column.bdata), column.dtype).astype(np.float64).tolist()
+    packed = np.frombuffer(base64.b64decode(column.bdata), column.dtype).astype(np.float64)
+    found: list[float] = ((packed + column.offset) / column.divisor).tolist()
     return found
 
 

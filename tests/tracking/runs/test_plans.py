@@ -231,6 +231,15 @@ class TestWork:
                 middle = work[1 : len(work) // 2]  # near the end PostgreSQL rather sorts what is left
                 assert max(middle) <= 1.5 * min(middle) + 20, (asked, work)
 
+    def test_of_runs_that_are_named_does_not_grow_with_the_workspace(self, lab: Lab) -> None:
+        lab.grow_to(FEW_RUNS)
+        uids = list(Run.objects.order_by("pk").values_list("uid", flat=True)[:PAGE])
+        before = work_of(lambda: queries.find_runs(workspace=lab.workspace, uids=uids))
+
+        lab.grow_to(MANY_RUNS)
+
+        assert work_of(lambda: queries.find_runs(workspace=lab.workspace, uids=uids)) <= 1.2 * before + 20
+
     def test_does_not_grow_with_deleted_runs(self, lab: Lab) -> None:
         lab.grow_to(FEW_RUNS)
         before = work_of(lab.search)
