@@ -61,7 +61,9 @@ def traces(curves: Sequence[Curve], how: View) -> list[Trace]:
 
 def floats(column: Column) -> list[float]:
     packed = np.frombuffer(base64.b64decode(column.bdata), column.dtype).astype(np.float64)
-    found: list[float] = ((packed + column.offset) / column.divisor).tolist()
+    if column.offset or column.divisor != 1:
+        packed = (packed + column.offset) / column.divisor
+    found: list[float] = packed.tolist()
     return found
 
 
