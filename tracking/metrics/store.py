@@ -1,9 +1,9 @@
 """Reading and writing segments, blocks and series: the statements that the ORM has no words for."""
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from django.db import connection, transaction
 from django.db.models import Count
@@ -21,6 +21,8 @@ COLUMNS = (
     "min_value, max_value, first_step, last_step, received, finite_sum, finite_count"
 )
 SUMMARIES = dict(zip(pyramid.LEVELS, ("fine", "middle", "coarse"), strict=True))  # the columns that have them
+HEADS = "SELECT run_id, key_id, " + ", ".join(BlockHead.__struct_fields__).replace("pk", "id") + " FROM metric_block"
+_first = attrgetter("first_step", "first_timestamp_ms")
 LATEST_OF_RUNS = "SELECT run_id, key_id, latest_value, latest_timestamp_ms, latest_step FROM metric_series WHERE run_id"
 # Of the values of one request: that many requests cannot add up to more than a double holds, which PostgreSQL refuses.
 MAX_SUM = 1e300
@@ -165,10 +167,11 @@ def runs_with_segments(*, least: int, limit: int) -> list[int]:
 def block_heads(*, run_ids: Sequence[int], key_ids: Sequence[int]) -> dict[tuple[int, int], list[BlockHead]]:
     """Return what is known of the blocks of these series without their points, each in order. One query."""
     heads: defaultdict[tuple[int, int], list[BlockHead]] = defaultdict(list)
-    fields = [field.name for field in dataclasses.fields(BlockHead)]
-    blocks = MetricBlock.objects.filter(run__in=run_ids, key__in=key_ids).order_by("first_step", "first_timestamp_ms")
-    for run_id, key_id, *head in blocks.values_list("run_id", "key_id", *fields):
+    select = f"{HEADS} WHERE key_id IN ({','.join(map(str, key_ids)) or 'NULL'}) AND run_id"
+    for run_id, key_id, *head in rows_among(select, run_ids):
         heads[run_id, key_id].append(BlockHead(*head))
+    for found in heads.values():
+        found.sort(key=_first)
     return heads
 
 

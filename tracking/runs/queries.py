@@ -442,8 +442,9 @@ def _experiment_row(fields: Sequence[Any], tags: Mapping[int, list[Pair]]) -> Ex
 def key_ids_by_name(*, experiment_ids: Iterable[int], kind: KeyKind, names: Sequence[str]) -> dict[str, list[int]]:
     """Return the numbers that these names have in these experiments. One query."""
     found: defaultdict[str, list[int]] = defaultdict(list)
-    rows = Key.objects.filter(experiment__in=list(experiment_ids), kind=kind, name__in=names).values_list("name", "pk")
-    for name, pk in rows:
+    experiments = list(experiment_ids)
+    rows = store.key_rows(experiments, kinds=[kind], names=names) if experiments and names else []
+    for _, name, pk in rows:
         found[name].append(pk)
     return found
 
