@@ -21,7 +21,8 @@ COLUMNS = (
     "min_value, max_value, first_step, last_step, received, finite_sum, finite_count"
 )
 SUMMARIES = dict(zip(pyramid.LEVELS, ("fine", "middle", "coarse"), strict=True))  # the columns that have them
-HEADS = "SELECT run_id, key_id, " + ", ".join(BlockHead.__struct_fields__).replace("pk", "id") + " FROM metric_block"
+_HEAD = ", ".join("id" if name == "pk" else name for name in BlockHead.__struct_fields__)
+HEADS = f"SELECT run_id, key_id, {_HEAD} FROM metric_block"  # noqa: S608
 _first = attrgetter("first_step", "first_timestamp_ms")
 LATEST_OF_RUNS = "SELECT run_id, key_id, latest_value, latest_timestamp_ms, latest_step FROM metric_series WHERE run_id"
 # Of the values of one request: that many requests cannot add up to more than a double holds, which PostgreSQL refuses.
