@@ -1,10 +1,13 @@
-"""How much to do at once, so that others hardly wait: small transactions, and a rest after each."""
+"""How much to do at once, so that others hardly wait: small transactions, and a rest after each while others write."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tracking.cleanup.store import has_one_writer, since_others_wrote_s
+
 SHORTEST_REST_S, LONGEST_REST_S = 0.025, 0.1  # who waits for SQLite's lock looks again after up to 25 ms
+QUIET_S = 2  # whoever wrote longer ago does not write now
 
 
 class Pace:
@@ -32,5 +35,10 @@ class Pace:
 
 
 def rest(took_s: float) -> None:
-    """Let others write for twice as long as one wrote oneself."""
-    time.sleep(min(max(2 * took_s, SHORTEST_REST_S), LONGEST_REST_S))
+    """Let others write for twice as long as one wrote oneself, if anybody else has wanted to write lately.
+
+    Where nobody has, the next who does waits for one batch, and is seen by the end of it.
+    """
+    if since_others_wrote_s() > QUIET_S:
+        return
+    time.sleep(min(max(2 * took_s, SHORTEST_REST_S if has_one_writer() else 0), LONGEST_REST_S))

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import run_folder, run_home
 from tracking.artifacts.services import clear_files, count_cleared
@@ -18,6 +20,7 @@ from tracking.cleanup.models import Deletion
 from tracking.cleanup.pace import Pace
 from tracking.cleanup.queries import count_scope, file_sizes
 from tracking.cleanup.scopes import Scope, stored
+from tracking.cleanup.store import checkpoint, count_free_pages, give_back
 from tracking.cleanup.types import PARTIAL_KINDS, Kind
 from tracking.core.errors import InvalidStateError, NotFoundError
 from tracking.metrics.removal import purge_metric, purge_points
@@ -36,6 +39,7 @@ FILES_AT_ONCE = 200
 MODELS_AT_ONCE = 50
 RENEW_EVERY_S = 1
 MAX_RESULTS = 1_000
+PAGES_KEPT = 256  # free ones, a MiB: what is logged next needs no room of its own
 ROOT = ArtifactPath(())
 
 
@@ -48,6 +52,7 @@ class Removal:
         self._cursor: dict[str, object] = dict(lease.deletion.cursor)
         self._runs = Pace(least=4, most=200)
         self._rows = Pace(least=32, most=2_000)
+        self._pages = Pace(least=32, most=4_000)
 
     def measure(self) -> None:
         """Count all that is to go, once: nothing is added any more, so that this is also what will have gone.
@@ -82,6 +87,23 @@ class Removal:
         if scope.kind in PARTIAL_KINDS:
             return self._remove_part(scope)
         return self._remove_runs(scope.workspace, scope.runs)
+
+    def give_back(self) -> bool:
+        """Give a little of what an SQLite file has free back to the file system; False if that was all.
+
+        As much as was free when it began, so that it ends while others delete, too.
+        """
+        kept = self._cursor.get("free_pages")
+        left = kept if isinstance(kept, int) else count_free_pages() - PAGES_KEPT
+        if left <= 0:
+            return False
+        with self._pages.batch() as size, self._lease.step() as step:
+            given = give_back(min(size, left))
+            step.counts["file_bytes"] += given
+            self._keep(step, free_pages=left - size if given else 0)
+        if left <= size:
+            transaction.on_commit(checkpoint)
+        return True
 
     def _remove_of_group(self, scope: Scope) -> bool:
         left = [workspace for workspace in scope.workspaces if not self._is_gone(workspace)]

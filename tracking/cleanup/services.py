@@ -364,7 +364,7 @@ def _work(lease: Lease, slice_s: float) -> None:
             if blocks := locks_on(scope):
                 lease.end(state=State.PAUSED, error=f"Lock {blocks[0].name!r} on {blocks[0].where} stopped it.")
                 return
-        if not removal.step():
+        if not removal.step() and not removal.give_back():
             _finish(lease, scope)
             return
     lease.end()
@@ -423,7 +423,7 @@ def _finish(lease: Lease, scope: Scope | None) -> None:
     started_at = deletion.started_at or now
     report = {
         "counts": counts_of(done),
-        "bytes": {"artifacts": done["artifact_bytes"], "metrics": done["metric_bytes"]},
+        "bytes": {"artifacts": done["artifact_bytes"], "metrics": done["metric_bytes"], "file": done["file_bytes"]},
         "duration_s": round((now - started_at).total_seconds(), 3),
         "verified_empty": True,
         "results": Deletion.objects.values_list("cursor", flat=True).get(pk=deletion.pk).get("results", []),

@@ -32,7 +32,7 @@ from tracking.identity.services import (
 from tracking.identity.types import SessionRow
 from tracking.web.base import credential_of
 from tracking.web.formats import shorten, spell_marks, time_element
-from tracking.web.oidc import has_provider
+from tracking.web.oidc import is_linked
 from tracking.web.sign_in import refuse_try
 from tracking.workspaces.queries import list_roles, list_workspaces
 from tracking.workspaces.types import Role, RoleRow
@@ -79,7 +79,8 @@ def account(request: HttpRequest) -> HttpResponse:
         "form": form,
         "workspaces": list_workspaces(credential=credential),
         "roles": [_role_shown(row) for row in list_roles(user=user)],
-        "provider": settings.ENV.oidc_name if has_provider(request) else "",
+        "provider": settings.ENV.oidc_name,
+        "is_linked": is_linked(request),
         "has_password": user.has_usable_password(),
         "sessions": [
             _session_shown(row)
