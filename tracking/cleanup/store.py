@@ -9,10 +9,8 @@ INCREMENTAL = 2
 
 
 def since_others_wrote_s() -> float:
-    """Return how long ago a process that is no worker wanted to write; 0 on PostgreSQL, which does not say."""
-    if connection.vendor != "sqlite":
-        return 0
-    wishes = cast(Any, connection).wishes  # portal.sqlite's
+    """Return how long ago a process that is no worker wanted to write to the SQLite file."""
+    wishes = cast(Any, connection).wishes  # portal.sqlite's; None for a database in memory
     return 0 if wishes is None else float(wishes.age_s())
 
 

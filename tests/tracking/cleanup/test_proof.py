@@ -18,7 +18,7 @@ from tests.support.redis import RedisServer
 from tests.tracking.cleanup.office import Office, fill, rows_by_group
 
 LARGE = {"workspaces": 3, "experiments": 50, "runs": 20_000, "points": 20_000_000, "files": 20_000}
-KILLED = {"workspaces": 1, "experiments": 2, "runs": 1_200, "points": 120_000, "files": 1_200}
+KILLED = {"workspaces": 1, "experiments": 2, "runs": 400, "points": 40_000, "files": 400}
 KILLS = 50
 MIB = 1024 * 1024
 
@@ -197,7 +197,7 @@ class TestKills:
             name = f"killed-{time.monotonic_ns()}"
             fill(office.portal, group=name, **KILLED)
             _, deletion = office.delete_group(name)
-            time.sleep(moments.random() * 3)
+            time.sleep(moments.random() * 2)
             worker = office.worker()
             worker.kill()
             worker.wait()
