@@ -158,7 +158,7 @@ def delete_empty_workspace(*, workspace: Workspace, by: User, now: datetime) -> 
     """Remove a workspace in which nothing is, for good; its name and its former names are free again.
 
     :raises PermissionDeniedError: if a lock stands on it or on its group.
-    :raises InvalidStateError: if it has experiments.
+    :raises InvalidStateError: if it has experiments or registered models.
     """
     hold_workspace(workspace)
     for lock in list_locks(workspace=workspace):
@@ -168,7 +168,9 @@ def delete_empty_workspace(*, workspace: Workspace, by: User, now: datetime) -> 
     try:
         Workspace.objects.filter(pk=workspace.pk).delete()
     except ProtectedError:
-        raise InvalidStateError(f"Workspace {workspace.name!r} is not empty: it has experiments.") from None
+        raise InvalidStateError(
+            f"Workspace {workspace.name!r} is not empty: it has experiments or registered models."
+        ) from None
     transaction.on_commit(access.forget)
     record(by=by, verb="workspace.delete", target=workspace.name, at=now)
 
