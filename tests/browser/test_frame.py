@@ -154,7 +154,7 @@ class TestToken:
         page.get_by_role("button", name="Make a tracking token").click()
 
         expect(page.locator("#tracking-uri")).to_contain_text("owner:mlp_")
-        expect(page.locator("#snippet")).to_contain_text("owner:mlp_")
+        expect(page.locator("#snippet-mlflow")).to_contain_text("owner:mlp_")
         page.goto(f"{WORKSPACE}/")
         expect(page.locator("#tracking-uri")).not_to_contain_text("mlp_")
 
