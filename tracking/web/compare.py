@@ -190,7 +190,7 @@ def _file_rows(rows: Sequence[RunRow], series: SeriesByRun, statistic: Statistic
 
 
 def _own_tags(row: RunRow) -> list[Pair]:
-    return [tag for tag in row.tags if not tag.key.startswith("mlflow.")]
+    return [tag for tag in row.tags if not tag.key.startswith(("mlflow.", "mlportal."))]
 
 
 def _text_lines(pairs_by_run: Sequence[Sequence[Pair]], *, base: int | None) -> list[Line]:

@@ -63,7 +63,7 @@ STATES = {
     TaskState.BROKEN_OFF: pgettext_lazy("state of a task", "broken off"),
 }
 CSS = {
-    TaskState.NEVER: "killed",
+    TaskState.NEVER: "scheduled",
     TaskState.RUNNING: "running",
     TaskState.DONE: "finished",
     TaskState.FAILED: "failed",

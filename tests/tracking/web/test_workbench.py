@@ -178,6 +178,7 @@ class TestSuggest:
         ("text", "offered"),
         [
             ("metrics.lo", ["metrics.loss"]),
+            ("metrics.loss < 1 AND metrics.", ["metrics.acc", "metrics.loss"]),
             ("seed", ["params.seed"]),
             ("params.optimizer = ", ["adam", "sgd"]),
             ("params.optimizer = 'sg", ["sgd"]),
