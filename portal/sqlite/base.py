@@ -17,6 +17,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Have SQLite's driver keep as many compiled statements."""
         return super().get_connection_params() | {"cached_statements": KEPT_STATEMENTS}
 
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Leave a connection open between the requests that share a transaction (tracking.core.commits)."""
+        if not self.in_atomic_block:
+            super().close_if_unusable_or_obsolete()
+
     def create_cursor(self, name: str | None = None) -> "Cursor":
         """Return a cursor."""
         cursor: Cursor = self.connection.cursor(factory=Cursor)

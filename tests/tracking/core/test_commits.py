@@ -1,17 +1,15 @@
-"""Group commit on real transactions, with real threads."""
+"""Group commit on real transactions."""
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, connections, transaction
+from django.core import signals
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from tests.support.programs import wait_until
 from tracking.core.clock import utc_now
-from tracking.core.commits import GroupCommit, commit, one_change
+from tracking.core.commits import commit, one_change, together
 from tracking.workspaces.models import ResourceGroup
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,113 +20,131 @@ def add(name: str) -> str:
     return name
 
 
-@pytest.fixture
-def commits() -> Iterator[GroupCommit]:
-    commits = GroupCommit()
-    yield commits
-    if commits._writer is not None:
-        commits._writer.close()
-
-
 def names() -> set[str]:
     return set(ResourceGroup.objects.values_list("name", flat=True))
 
 
-def run_together(commits: GroupCommit, changes: Sequence[Callable[[], object]]) -> list[object]:
-    """Run changes in threads so that all but the first wait while it is made; return results, or what was raised."""
-    is_first_in, may_end = threading.Event(), threading.Event()
+def attempt(change: Callable[[], object]) -> Callable[[], object]:
+    """Return a call that commits a change and returns its result, or what it raised."""
 
-    def first() -> object:
-        is_first_in.set()
-        assert may_end.wait(30)
-        return changes[0]()
-
-    def attempt(change: Callable[[], object]) -> object:
+    def call() -> object:
         try:
-            return commits.run(change)
+            return commit(change)
         except Exception as error:
             return error
-        finally:
-            connection.close()
 
-    with ThreadPoolExecutor(len(changes)) as threads:
-        futures = [threads.submit(attempt, first)]
-        assert is_first_in.wait(30)
-        futures += [threads.submit(attempt, change) for change in changes[1:]]
-        wait_until(lambda: len(commits._waiting) == len(changes) - 1, what="the others to wait")
-        may_end.set()
-        return [future.result(30) for future in futures]
+    return call
 
 
-class TestGroupCommit:
-    def test_has_committed_when_it_returns(self, commits: GroupCommit) -> None:
-        result = commits.run(lambda: add("lab"))
+def run_together(changes: Sequence[Callable[[], object]]) -> list[object]:
+    """Commit changes as a group; return results, or what was raised."""
+    return together([attempt(change) for change in changes])
 
-        assert result == "lab"
-        assert names() == {"lab"}
-        assert not connection.in_atomic_block
 
-    def test_raises_what_the_change_raises_and_keeps_nothing(self, commits: GroupCommit) -> None:
-        def fail() -> None:
-            add("lab")
-            raise ValueError("no")
+def statements(work: Callable[[], object]) -> list[str]:
+    """Return the first word of each statement."""
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return [query["sql"].split()[0] for query in captured]
 
-        with pytest.raises(ValueError, match="no"):
-            commits.run(fail)
 
-        assert names() == set()
-
-    def test_commits_those_that_waited_together(self, commits: GroupCommit) -> None:
-        threads: set[int] = set()
-
-        def change(name: str) -> Callable[[], str]:
-            def make() -> str:
-                threads.add(threading.get_ident())
-                return add(name)
-
-            return make
-
-        results = run_together(commits, [change(f"lab-{i}") for i in range(6)])
-
-        assert results == [f"lab-{i}" for i in range(6)]
-        assert names() == {f"lab-{i}" for i in range(6)}
-        assert len(threads) == 2  # the first alone, then one for the five others
-
-    def test_does_not_let_one_that_fails_spoil_the_others(self, commits: GroupCommit) -> None:
-        changes = [lambda name=name: add(name) for name in ("a", "b", "b", "c")]
-
-        results = run_together(commits, changes)
+class TestTogether:
+    def test_commits_all_with_one_transaction(self) -> None:
+        said = statements(lambda: run_together([lambda: add("a"), lambda: add("b"), lambda: add("c")]))
 
         assert names() == {"a", "b", "c"}
-        assert sum(isinstance(result, Exception) for result in results) == 1
+        assert said == ["BEGIN", "INSERT", "INSERT", "INSERT", "COMMIT"]
 
-    def test_makes_each_change_alone_where_the_database_fails_amid_a_group(self, commits: GroupCommit) -> None:
+    def test_commits_one_alone_without_a_savepoint(self) -> None:
+        said = statements(lambda: run_together([lambda: add("a")]))
+
+        assert said == ["BEGIN", "INSERT", "COMMIT"]
+
+    def test_returns_what_each_call_returned(self) -> None:
+        assert run_together([lambda: add("a"), lambda: 7, lambda: add("b")]) == ["a", 7, "b"]
+
+    def test_of_nothing_that_commits_opens_no_transaction(self) -> None:
+        assert statements(lambda: together([lambda: 1, lambda: 2])) == []
+
+    def test_does_not_let_one_that_fails_spoil_the_others(self) -> None:
+        results = run_together([lambda name=name: add(name) for name in ("a", "b", "b", "c")])  # type: ignore[misc]
+
+        assert names() == {"a", "b", "c"}
+        assert [isinstance(result, Exception) for result in results] == [False, False, True, False]
+
+    def test_goes_on_where_a_request_begins_or_ends(self) -> None:
+        calls: list[str] = []
+
+        def request(name: str) -> str:
+            calls.append(name)
+            signals.request_started.send(sender=None)
+            try:
+                return commit(lambda: add(name))
+            finally:
+                signals.request_finished.send(sender=None)
+
+        assert together([lambda: request("a"), lambda: request("b")]) == calls == ["a", "b"]
+        assert names() == {"a", "b"}
+
+    def test_takes_back_one_that_fails_half_made(self) -> None:
+        calls: list[str] = []
+
+        def half() -> None:
+            calls.append("half")
+            add("half")
+            raise ValueError("no")
+
+        results = run_together([lambda: add("a"), half, lambda: add("c")])
+
+        assert names() == {"a", "c"}
+        assert isinstance(results[1], ValueError)
+        assert calls == ["half", "half"]
+
+    def test_goes_on_past_one_that_fails_before_it_changes_anything(self) -> None:
+        calls: list[str] = []
+
+        def refused() -> None:
+            calls.append("refused")
+            raise ValueError("no")
+
+        results = run_together([lambda: add("a"), refused, lambda: add("c")])
+
+        assert names() == {"a", "c"}
+        assert isinstance(results[1], ValueError)
+        assert calls == ["refused"]
+
+    def test_makes_each_change_alone_where_the_database_fails_amid_a_group(self) -> None:
         calls: list[str] = []
 
         def broken() -> None:
             calls.append("broken")
             raise OperationalError("disk full")
 
-        results = run_together(commits, [lambda: add("a"), lambda: add("b"), broken, lambda: add("c")])
+        results = run_together([lambda: add("a"), lambda: add("b"), broken, lambda: add("c")])
 
         assert names() == {"a", "b", "c"}
         assert isinstance(results[2], OperationalError)
         assert calls == ["broken", "broken"]
 
-    def test_leaves_the_callers_transaction_to_the_caller(self, commits: GroupCommit) -> None:
-        with pytest.raises(ValueError, match="undo"), transaction.atomic():
-            commits.run(lambda: add("lab"))
-            raise ValueError("undo")
+    def test_makes_each_change_alone_where_the_transaction_was_lost(self) -> None:
+        losses = iter([True])
 
-        assert names() == set()
+        def losing() -> str:
+            if next(losses, False):
+                connection.connection.rollback()  # as SQLite does by itself
+                raise OperationalError("disk full")
+            return add("b")
 
-    def test_goes_on_after_a_failure(self, commits: GroupCommit) -> None:
-        with pytest.raises(ZeroDivisionError):
-            commits.run(lambda: 1 / 0)
+        assert run_together([lambda: add("a"), losing, lambda: add("c")]) == ["a", "b", "c"]
+        assert names() == {"a", "b", "c"}
 
-        assert commits.run(lambda: add("lab")) == "lab"
+    def test_goes_on_after_a_failure(self) -> None:
+        results = run_together([lambda: 1 // 0, lambda: 1 // 0])
 
-    def test_makes_nothing_twice_where_what_follows_the_commit_fails(self, commits: GroupCommit) -> None:
+        assert [type(result) for result in results] == [ZeroDivisionError] * 2
+        assert run_together([lambda: add("lab")]) == ["lab"]
+
+    def test_makes_nothing_twice_where_what_follows_the_commit_fails(self) -> None:
         calls: list[str] = []
 
         def counted() -> str:
@@ -136,28 +152,11 @@ class TestGroupCommit:
             transaction.on_commit(lambda: 1 // 0)
             return add("b")
 
-        results = run_together(commits, [lambda: add("a"), counted, lambda: add("c")])
+        results = run_together([lambda: add("a"), counted, lambda: add("c")])
 
         assert results == ["a", "b", "c"]
         assert names() == {"a", "b", "c"}
         assert calls == ["b"]
-
-    def test_tells_every_caller_when_the_connection_is_in_trouble(self, commits: GroupCommit) -> None:
-        commits.run(lambda: add("a"))
-        assert commits._writer is not None
-        checks = iter([True, False])
-
-        def check() -> None:
-            if not next(checks, True):
-                raise OperationalError("disk I/O error")
-
-        commits._writer.close_if_unusable_or_obsolete = check  # type: ignore[method-assign]  # Django's
-
-        results = run_together(commits, [lambda: add("b"), lambda: add("c"), lambda: add("d")])
-
-        assert results[0] == "b"
-        assert [type(result) for result in results[1:]] == [OperationalError, OperationalError]
-        assert names() == {"a", "b"}
 
 
 class TestOneChange:
@@ -182,53 +181,48 @@ class TestOneChange:
 
         assert names() == {"a", "c"}
 
-    def test_is_undone_alone_within_a_group(self, commits: GroupCommit) -> None:
-        results = run_together(
-            commits, [lambda: add("a"), lambda: self._add_two("b", "b"), lambda: self._add_two("c", "d")]
-        )
+    def test_is_undone_alone_within_a_group(self) -> None:
+        results = run_together([lambda: add("a"), lambda: self._add_two("b", "b"), lambda: self._add_two("c", "d")])
 
         assert isinstance(results[1], IntegrityError)
         assert names() == {"a", "c", "d"}
 
-    def test_costs_no_savepoint_where_the_group_has_made_one(self, commits: GroupCommit) -> None:
-        def statements() -> list[str]:
-            with CaptureQueriesContext(connection) as captured:  # the group's own connection
-                self._add_two("a")
-            return [query["sql"] for query in captured]
+    def test_costs_no_savepoint_where_the_commit_has_made_one(self) -> None:
+        assert commit(lambda: statements(lambda: self._add_two("a"))) == ["INSERT"]
 
-        assert [sql.split()[0] for sql in commits.run(statements)] == ["INSERT"]
-
-    def test_of_a_group_goes_through_the_connection_of_all_groups(self, commits: GroupCommit) -> None:
-
-        def own() -> object:
-            return connections["default"]
-
-        assert commits.run(own) is commits.run(own) is not own()
-
-    def test_that_comes_second_in_a_group_is_undone_alone(self, commits: GroupCommit) -> None:
+    def test_that_comes_second_in_a_group_is_undone_alone(self) -> None:
         def both() -> None:
             self._add_two("a")
             with contextlib.suppress(IntegrityError):
                 self._add_two("b", "b")
             add("c")
 
-        commits.run(both)
+        commit(both)
 
         assert names() == {"a", "c"}
 
 
 class TestCommit:
-    def test_keeps_what_is_acknowledged_of_many_at_once(self) -> None:
-        def attempt(name: str) -> object:
-            try:
-                return commit(lambda: add(name))
-            except IntegrityError as error:
-                return error
-            finally:
-                connection.close()
+    def test_has_committed_when_it_returns(self) -> None:
+        result = commit(lambda: add("lab"))
 
-        with ThreadPoolExecutor(8) as threads:
-            results = list(threads.map(attempt, [f"lab-{number // 2}" for number in range(40)]))
+        assert result == "lab"
+        assert names() == {"lab"}
+        assert not connection.in_atomic_block
 
-        kept = [result for result in results if isinstance(result, str)]
-        assert sorted(kept) == sorted(names()) == sorted(f"lab-{number}" for number in range(20))
+    def test_raises_what_the_change_raises_and_keeps_nothing(self) -> None:
+        def fail() -> None:
+            add("lab")
+            raise ValueError("no")
+
+        with pytest.raises(ValueError, match="no"):
+            commit(fail)
+
+        assert names() == set()
+
+    def test_leaves_the_callers_transaction_to_the_caller(self) -> None:
+        with pytest.raises(ValueError, match="undo"), transaction.atomic():
+            commit(lambda: add("lab"))
+            raise ValueError("undo")
+
+        assert names() == set()
