@@ -11,8 +11,10 @@ from typing import Any
 
 import structlog
 from celery import Celery, bootsteps
+from celery.beat import EmbeddedService
 from celery.platforms import SecurityWarning
 from celery.signals import task_postrun, task_prerun, worker_init
+from click import Option
 from django.conf import settings
 from django.db.backends.signals import connection_created
 
@@ -24,6 +26,8 @@ log = structlog.get_logger("mlportal.worker")
 
 SWEEP_EVERY_S = 5
 BROKER_TIMEOUT_S = 1  # a request that only wants to wake a worker up must not wait for a broker that is down
+POLL_S = 0.2  # how often the worker looks into the folder of messages
+CHECKPOINT_PAGES = 500  # SQLite's own are 1,000
 VISIBILITY_TIMEOUT_S = 3_600  # far beyond what a task takes: their work is cut into slices of seconds
 
 
@@ -49,6 +53,7 @@ def _broker() -> dict[str, object]:
             "data_folder_in": str(folders["messages"]),
             "data_folder_out": str(folders["messages"]),
             "control_folder": str(folders["control"]),
+            "polling_interval": POLL_S,
         },
     }
 
@@ -89,15 +94,20 @@ app.autodiscover_tasks([f"tracking.{room}" for room in ("audit", "identity", "ar
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def spare_memory(**_: object) -> None:
-    """Let a worker hold little of an SQLite database in memory: what it removes, it reads once."""
-    connection_created.connect(_hold_few_pages, dispatch_uid="a worker holds few pages")
+    """Let a worker hold little of an SQLite database in memory: what it removes, it reads once.
+
+    It also moves what was written into the file before a web process has to, and leaves the lock to those.
+    """
+    connection_created.connect(_step_back, dispatch_uid="a worker steps back")
 
 
-def _hold_few_pages(connection: Any, **_: object) -> None:
+def _step_back(connection: Any, **_: object) -> None:
     if connection.vendor == "sqlite":
+        connection.is_background = True
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA mmap_size=0")
             cursor.execute("PRAGMA cache_size=-8192")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]
@@ -116,21 +126,36 @@ def note_end(**given: Any) -> None:
     tasks.note_end(**given)
 
 
-class TimetableWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """Ends a worker whose timetable (beat, a process beside it) has died: the supervisor starts both anew."""
+class Timetable(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """The timetable (beat) of a worker that was given ``--timetable``, the file in which it remembers what ran when.
 
-    requires = {"celery.worker.components:Beat", "celery.worker.components:Timer"}
+    In a thread: a process of its own, as Celery's ``--beat`` has, takes as much memory again. A worker whose timetable
+    has died ends: the supervisor starts both anew.
+    """
+
+    requires = {"celery.worker.components:Timer"}
+
+    def __init__(self, worker: Any, timetable: str | None = None, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self.enabled = timetable is not None
+        self._beat = EmbeddedService(worker.app, thread=True, schedule_filename=timetable) if timetable else None
 
     def start(self, worker: Any) -> None:
-        """Look every few seconds, if this worker keeps the timetable."""
-        if worker.beat:
-            worker.timer.call_repeatedly(SWEEP_EVERY_S, self.look, (worker,))
+        """Start the thread, and look every few seconds whether it lives."""
+        self._beat.start()
+        worker.timer.call_repeatedly(SWEEP_EVERY_S, self.look)
 
-    def look(self, worker: Any) -> None:
+    def stop(self, worker: Any) -> None:
+        """End the thread, which writes down what ran when; one that has died would be waited for in vain."""
+        if self._beat.is_alive():
+            self._beat.stop()
+
+    def look(self) -> None:
         """Ask the worker to stop if its timetable has."""
-        if not worker.beat.is_alive():
+        if not self._beat.is_alive():
             log.error("timetable_died")
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-app.steps["worker"].add(TimetableWatch)
+app.user_options["worker"].add(Option(("--timetable",), help="keep the timetable; a file that remembers it"))
+app.steps["worker"].add(Timetable)
