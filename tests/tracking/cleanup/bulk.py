@@ -44,8 +44,7 @@ def _make_group(name: str, wanted: argparse.Namespace) -> None:
     now = utc_now()
     group = create_group(name=name, by=None, now=now)
     workspaces = [
-        create_workspace(name=f"{name}-{number}", group=group, by=None, now=now)
-        for number in range(wanted.workspaces)
+        create_workspace(name=f"{name}-{number}", group=group, by=None, now=now) for number in range(wanted.workspaces)
     ]
     for number in range(wanted.experiments):
         workspace = workspaces[number % len(workspaces)]
