@@ -32,6 +32,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Have SQLite's driver keep as many compiled statements."""
         return super().get_connection_params() | {"cached_statements": KEPT_STATEMENTS}
 
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Leave a connection open between the requests that share a transaction (tracking.core.commits)."""
+        if not self.in_atomic_block:
+            super().close_if_unusable_or_obsolete()
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect. A file that is new is made such that it can shrink: that has to be said before all else."""
         if not self.is_in_memory_db() and _is_empty(Path(conn_params["database"])):

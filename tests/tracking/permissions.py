@@ -71,6 +71,7 @@ PAGES: Table = {
     f"{W}/experiments.json": {"GET": READ},
     f"{W}/runs/<str:uid>/note": {"POST": WRITE},
     f"{W}/runs/<str:uid>/frame": {"GET": READ},
+    f"{W}/runs/<str:uid>/zip": {"GET": READ},
     f"{W}/charts/series.csv": {"GET": READ, "POST": READ},
     f"{W}/charts/values": {"GET": READ, "POST": READ},
     "search": {"GET": PERSON},

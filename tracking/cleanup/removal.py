@@ -21,7 +21,7 @@ from tracking.cleanup.scopes import Scope, stored
 from tracking.cleanup.types import PARTIAL_KINDS, Kind
 from tracking.core.errors import InvalidStateError, NotFoundError
 from tracking.metrics.removal import purge_metric, purge_points
-from tracking.registry.removal import ModelPlace, models_in, models_of_runs, purge_models
+from tracking.registry.removal import ModelPlace, models_in, models_of_runs, purge_models, purge_registered
 from tracking.runs import removal as runs
 from tracking.runs.queries import experiments_of, get_experiment
 from tracking.workspaces.removal import purge_group, purge_workspace
@@ -96,7 +96,7 @@ class Removal:
             return False
         for pk in experiments_of(workspace=workspace)[:1]:
             return self._remove_of_experiment(workspace, pk)
-        if self._remove_files(workspace, [ROOT]):
+        if self._remove_registered(workspace) or self._remove_files(workspace, [ROOT]):
             return True
         with self._lease.step() as step:
             step.counts += purge_workspace(pk=workspace.pk)
@@ -156,6 +156,13 @@ class Removal:
             if cleared.is_empty:
                 step.counts["models"] += purge_models(pks=[model.pk for model in models])
         return True
+
+    def _remove_registered(self, workspace: "Workspace") -> bool:
+        """Remove versions and then registered models; tell whether there were any."""
+        with ROWS_PACE.batch() as size, self._lease.step() as step:
+            removed = purge_registered(workspace_id=workspace.pk, limit=size)
+            step.counts += removed
+        return removed.total() > 0
 
     def _remove_files(self, workspace: "Workspace", paths: Sequence[ArtifactPath]) -> bool:
         """Remove files that no row names; tell whether there were any."""

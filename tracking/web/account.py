@@ -48,6 +48,14 @@ ROLE_WORDS = {
 }
 
 
+# The first mark that fits counts: every browser says that it is some others, too.
+BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    *(("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android")),
+    *(("Windows", "Windows"), ("Mac OS X", "macOS"), ("Linux", "Linux")),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RoleShown:
     """A line of the list of roles."""
@@ -61,6 +69,7 @@ class SessionShown:
     """A line of the list of browsers."""
 
     session_id: int
+    browser: str
     agent: str
     address: str
     seen: SafeString
@@ -151,8 +160,16 @@ def _role_shown(row: RoleRow) -> RoleShown:
 def _session_shown(row: SessionRow) -> SessionShown:
     return SessionShown(
         session_id=row.session_id,
+        browser=_browser_shown(row.agent),
         agent=shorten(spell_marks(row.agent), length=100),
         address=row.address,
         seen=time_element(row.seen_at, is_relative=True),
         is_this=row.is_this,
     )
+
+
+def _browser_shown(agent: str) -> str:
+    """Return the browser and the system that a User-Agent names, all of it where it names none that we know."""
+    browser = next((name for mark, name in BROWSERS if mark in agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in agent), "")
+    return " · ".join(name for name in (browser, system) if name) or shorten(spell_marks(agent), length=100)
