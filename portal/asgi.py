@@ -10,8 +10,9 @@ import io
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,12 +21,15 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 
 from portal.wsgi import application as wsgi_application
+from tracking.api.urls import ROUTES
+from tracking.core.commits import together
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from _typeshed.wsgi import WSGIApplication
 
 KEPT_BYTES = 256 * 1024
+MAX_GROUP = 64
 # A client may pause for so long while it sends a body, and all pauses together may last as long, and a second more for
 # every so many bytes.
 BODY_PAUSE_S = 30
@@ -35,6 +39,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 _Call = tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]
+_Outcome = tuple[asyncio.Future[Any], Callable[[Any], None], object]
 
 
 class CutError(ConnectionError):
@@ -43,10 +48,17 @@ class CutError(ConnectionError):
 
 class Bridge:
     """A WSGI application as an ASGI one: ``threads`` changes at once, and besides them half as many reads, which do not
-    queue up behind a crowd that logs, and half as many large bodies."""
+    queue up behind a crowd that logs, and half as many large bodies.
 
-    def __init__(self, application: "WSGIApplication", *, threads: int) -> None:
+    What ``shares_commit`` picks by method and path is answered by one more thread, all that waits at a time together.
+    """
+
+    def __init__(
+        self, application: "WSGIApplication", *, threads: int, shares_commit: Callable[[str, bytes], bool]
+    ) -> None:
         self._application = application
+        self._shares_commit = shares_commit
+        self._group_thread = _GroupThread()
         self._threads = _Threads(threads, "web")
         self._read_threads = _Threads((threads + 1) // 2, "read")
         self._upload_threads = _Threads((threads + 1) // 2, "upload")
@@ -69,11 +81,13 @@ class Bridge:
                 environ["CONTENT_LENGTH"] = str(len(kept))
         if not body.is_whole and (is_chunked or announced):
             threads = self._upload_threads
-        if threads is not self._upload_threads:
-            environ["wsgi.input"] = io.BytesIO(kept)
-        else:
+        if threads is self._upload_threads:
             environ["wsgi.input"] = io.BufferedReader(_Arriving(kept, body, must_be_whole=is_chunked), KEPT_BYTES)
-        answer = await threads.run(_Answer, self._application, environ)
+            answer = await threads.run(_Answer, self._application, environ)
+        elif self._shares_commit(scope["method"], scope["raw_path"]):
+            answer = await self._group_thread.run(_answer_kept, self._application, environ, kept)
+        else:
+            answer = await threads.run(_answer_kept, self._application, environ, kept)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         if not answer.is_whole:
             await self._send_pieces(answer, receive, send)
@@ -124,15 +138,9 @@ class _Threads:
         given: SimpleQueue[_Call] = SimpleQueue()
         call = self._next(given)
         while True:
-            future, function, arguments = call or given.get()
-            settle: Callable[[Any], None]
-            try:
-                outcome, settle = function(*arguments), future.set_result
-            except Exception as error:
-                outcome, settle = error, future.set_exception
+            outcome = _outcome(call or given.get())
             call = self._next(given)  # before the loop hears of it and has another call for this thread
-            with suppress(RuntimeError):  # the loop has ended
-                future.get_loop().call_soon_threadsafe(_settle, future, settle, outcome)
+            _tell([outcome])
 
     def _next(self, given: "SimpleQueue[_Call]") -> "_Call | None":
         """Return a call that waits; None: there is none, and the next one will be put into ``given``."""
@@ -143,9 +151,46 @@ class _Threads:
             return None
 
 
-def _settle(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: object) -> None:
-    if not future.done():
-        settle(outcome)
+class _GroupThread:
+    """A thread that works for the event loop, on all calls that wait at a time ``together``."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[_Call] = SimpleQueue()
+        Thread(target=self._work, name="group", daemon=True).start()
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function in the thread and return what it returns; it may be called twice (core.commits)."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.put((future, function, arguments))
+        return await future
+
+    def _work(self) -> None:
+        while True:
+            calls = [self._waiting.get()]
+            while len(calls) < MAX_GROUP and not self._waiting.empty():
+                calls.append(self._waiting.get())
+            _tell(together([partial(_outcome, call) for call in calls]))
+
+
+def _outcome(call: _Call) -> _Outcome:
+    """Make a call; return its future, and how and with what to settle it."""
+    future, function, arguments = call
+    try:
+        return future, future.set_result, function(*arguments)
+    except Exception as error:
+        return future, future.set_exception, error
+
+
+def _tell(outcomes: Sequence[_Outcome]) -> None:
+    """Have the event loop settle futures."""
+    with suppress(RuntimeError):  # the loop has ended
+        outcomes[0][0].get_loop().call_soon_threadsafe(_settle, outcomes)
+
+
+def _settle(outcomes: Sequence[_Outcome]) -> None:
+    for future, settle, outcome in outcomes:
+        if not future.done():
+            settle(outcome)
 
 
 class _Body:
@@ -247,6 +292,11 @@ class _Answer:
         self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
+def _answer_kept(application: "WSGIApplication", environ: dict[str, Any], body: bytes) -> _Answer:
+    """Answer a request whose body is in memory."""
+    return _Answer(application, environ | {"wsgi.input": io.BytesIO(body)})
+
+
 def _is_read(scope: Message) -> bool:
     """Tell whether a request changes nothing, as far as its first line says; MLflow sends its searches by POST."""
     path: bytes = scope["raw_path"]
@@ -295,4 +345,16 @@ async def _refuse(send: Send, status: int, reason: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-application = Bridge(wsgi_application, threads=settings.ENV.web_threads)
+def _shares_commit(method: str, path: bytes) -> bool:
+    """Tell which requests take part in group commits: on SQLite only. PostgreSQL makes the commits of several
+    connections durable together by itself, and works on them at once: sixteen clients logged 353 points a second in a
+    transaction each, 110 in groups, measured side by side."""
+    return method == "POST" and path.rpartition(b"/mlflow/")[2] in _SHARED
+
+
+_SHARED = frozenset(
+    route.path.rpartition("/mlflow/")[2].encode()
+    for route in ROUTES
+    if route.endpoint.shares_commit and settings.DATABASES["default"]["ENGINE"] == "portal.sqlite"
+)
+application = Bridge(wsgi_application, threads=settings.ENV.web_threads, shares_commit=_shares_commit)

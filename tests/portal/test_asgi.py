@@ -48,11 +48,16 @@ async def ask(bridge: Bridge, method: str, path: str) -> str:
     return b"".join(message.get("body", b"") for message in sent).decode()
 
 
+def nothing(method: str, path: bytes) -> bool:
+    """Say that no request shares a commit."""
+    return False
+
+
 class TestBridge:
     @pytest.mark.parametrize(("method", "path"), [("GET", "/runs/get"), ("HEAD", "/"), ("POST", "/runs/search")])
     def test_lets_reads_pass_a_crowd_that_logs(self, method: str, path: str) -> None:
         application = Application()
-        bridge = Bridge(application, threads=1)
+        bridge = Bridge(application, threads=1, shares_commit=nothing)
 
         async def talk() -> str:
             logging = [asyncio.ensure_future(ask(bridge, "POST", "/runs/log-metric")) for _ in range(3)]
@@ -66,9 +71,25 @@ class TestBridge:
         assert asyncio.run(talk()) == "read-0"
 
     def test_gives_a_call_to_the_thread_that_was_busy_last(self) -> None:
-        bridge = Bridge(Application(), threads=4)
+        bridge = Bridge(Application(), threads=4, shares_commit=nothing)
 
         async def talk() -> set[str]:
             return {await ask(bridge, "POST", "/runs/set-tag") for _ in range(8)}
 
         assert len(asyncio.run(talk())) == 1
+
+    def test_has_one_thread_answer_what_shares_a_commit(self) -> None:
+        application = Application()
+        bridge = Bridge(application, threads=4, shares_commit=lambda method, path: path.endswith(b"/log-metric"))
+
+        async def talk() -> tuple[set[str], str]:
+            logging = [asyncio.ensure_future(ask(bridge, "POST", "/runs/log-metric")) for _ in range(5)]
+            await asyncio.to_thread(application.has_begun.wait, PATIENCE_S)
+            other = await asyncio.wait_for(ask(bridge, "POST", "/other"), PATIENCE_S)
+            application.may_answer.set()
+            return set(await asyncio.gather(*logging)), other
+
+        logged, other = asyncio.run(talk())
+
+        assert logged == {"group"}
+        assert other.startswith("web-")

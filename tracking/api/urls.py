@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from tracking.api.base import Endpoint, MlflowView, NoEndpoint
@@ -126,22 +126,33 @@ PLACES = ("", "w/<str:workspace>/")
 ELSEWHERE = ("get-artifact", "model-versions/get-artifact", "graphql", "v1/traces", "gateway/<path:rest>")
 
 
-def _patterns() -> list[URLPattern]:
+def _endpoints() -> list[URLPattern]:
+    """Return what stands below a root.
+
+    Files come first: their addresses are many, and each is looked for anew, while where the others lead is remembered
+    (portal.middleware).
+    """
     by_path: defaultdict[str, dict[str, tuple[Endpoint[Any], Permission]]] = defaultdict(dict)
     for route in ROUTES:
         by_path[route.path][route.method] = (route.endpoint, route.need)
-    patterns = []
+    return [
+        *(
+            path(below, csrf_exempt(MlflowView.as_view(endpoints=by_path[below])))
+            for below in sorted(by_path, key=lambda below: "<path:" not in below)
+        ),
+        path("<path:rest>", NoEndpoint.as_view()),
+    ]
+
+
+def _places() -> list[URLPattern | URLResolver]:
+    endpoints = _endpoints()
+    patterns: list[URLPattern | URLResolver] = []
     for place in PLACES:
+        patterns += [path(f"{place}{root}/", include(endpoints)) for root in ("api", "ajax-api")]
         patterns += [path(f"{place}health", server.health), path(f"{place}version", server.version)]
-        for root in ("api", "ajax-api"):
-            patterns += [
-                path(f"{place}{root}/{below}", csrf_exempt(MlflowView.as_view(endpoints=endpoints)))
-                for below, endpoints in by_path.items()
-            ]
-            patterns.append(path(f"{place}{root}/<path:rest>", NoEndpoint.as_view()))
         patterns += [path(f"{place}{below}", NoEndpoint.as_view()) for below in ELSEWHERE]
     return patterns
 
 
 # The REST API v1 comes first: what stands below /api/ and is neither is answered as MLflow's.
-urlpatterns = [*portal.urlpatterns, *_patterns()]
+urlpatterns = [path(portal.PREFIX, include(portal.urlpatterns)), *_places()]
