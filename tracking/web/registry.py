@@ -159,6 +159,7 @@ def model_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpR
         "aliases": row.aliases,
         "tags": row.tags,
         "versions": _versions_shown(workspace, page.rows),
+        "has_stages": any(version.stage is not Stage.NONE for version in page.rows),
         "version_count": format_count(row.version_count),
         "first_link": link_with(request.GET, page=None) if "page" in request.GET else "",
         "next_link": _next(request, page),
@@ -214,7 +215,7 @@ def _models_shown(rows: Sequence[RegisteredRow]) -> list[ModelShown]:
             latest=str(max((version.version for version in row.latest), default="")),
             aliases=tuple(f"{alias.name} → {alias.version}" for alias in row.aliases),
             tags=_tags(row.tags),
-            changed=time_element(row.updated_at),
+            changed=time_element(row.updated_at, is_relative=True),
         )
         for row in rows
     ]
@@ -230,7 +231,7 @@ def _logged_shown(workspace: Workspace, rows: Sequence[LoggedModelRow]) -> list[
             status=str(MODEL_STATUS_WORDS[row.status]),
             run_uid=row.source_run_uid if row.source_run_uid in names else "",
             run_name=names.get(row.source_run_uid, ""),
-            created=time_element(row.created_at),
+            created=time_element(row.created_at, is_relative=True),
         )
         for row in rows
     ]
@@ -248,7 +249,7 @@ def _versions_shown(workspace: Workspace, rows: Sequence[VersionRow]) -> list[Ve
             source=row.source,
             description=row.description,
             tags=_tags(row.tags),
-            created=time_element(row.created_at),
+            created=time_element(row.created_at, is_relative=True),
             user_name=row.user_name,
         )
         for row in rows
