@@ -159,7 +159,7 @@ class Removal:
 
     def _remove_registered(self, workspace: "Workspace") -> bool:
         """Remove versions and then registered models; tell whether there were any."""
-        with self._rows.batch() as size, self._lease.step() as step:
+        with ROWS_PACE.batch() as size, self._lease.step() as step:
             removed = purge_registered(workspace_id=workspace.pk, limit=size)
             step.counts += removed
         return removed.total() > 0
