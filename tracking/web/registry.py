@@ -133,9 +133,10 @@ def model_list(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
 @refusing_bad_values()
 def model_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpResponse:
     """Show a registered model and its versions from ``?page=`` on. POST describes it, or sets or deletes an alias."""
-    model = queries.get_registered(workspace=workspace, name=name)
     if request.method == "POST":
         access.require(credential=credential_of(request), workspace=workspace.name, need=Permission.WRITE)
+    model = queries.get_registered(workspace=workspace, name=name)
+    if request.method == "POST":
         action = ACTIONS.get(request.POST.get("action", ""))
         if action is None:
             raise BadRequest(gettext("The form names no change that can be made here."))

@@ -158,6 +158,16 @@ class ModelShown:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionShown:
+    """A version of a registered model that comes from the run; ``link``: the model's name as it is."""
+
+    name: str
+    link: str
+    version: int
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChildShown:
     """A run that was started inside this one."""
 
@@ -299,7 +309,10 @@ def _overview(
         "metric": sought,
         "datasets": [_dataset_shown(dataset) for dataset in row.datasets],
         "models_made": [_model_shown(model) for model in list_models_of_run(run=run)],
-        "versions": list_versions_of_run(workspace=workspace, run_uid=run.uid),
+        "versions": [
+            VersionShown(spell_marks(one.model_name), one.model_name, one.version, one.aliases)
+            for one in list_versions_of_run(workspace=workspace, run_uid=run.uid)
+        ],
         "models_used": links[run.pk].inputs if run.pk in links else (),
         "tables": _logged_tables(tags.get(LOGGED_ARTIFACTS_TAG, "")),
         "children": [_child_shown(child) for child in children[:MAX_CHILDREN]],
