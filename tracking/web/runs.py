@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from tracking.charts.direction import Direction
@@ -19,7 +19,7 @@ from tracking.core.clock import utc_now
 from tracking.metrics.extremes import Extremes, extremes_of
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.types import SeriesRow
-from tracking.registry.queries import list_models_of_run, model_links_by_run
+from tracking.registry.queries import list_models_of_run, list_versions_of_run, model_links_by_run
 from tracking.registry.types import LoggedModelRow, LoggedModelStatus
 from tracking.runs.experiment_tree import experiment_tags
 from tracking.runs.queries import find_runs, get_experiment, get_run, list_child_runs, run_row
@@ -70,6 +70,11 @@ MAX_METRICS = 200
 MAX_CHILDREN = 200
 MAX_SOURCE = 200
 MAX_LONG_TEXT = 20_000
+MODEL_STATUS_WORDS = {
+    LoggedModelStatus.PENDING: pgettext_lazy("state of a model", "Uploading"),
+    LoggedModelStatus.READY: pgettext_lazy("state of a model", "Ready"),
+    LoggedModelStatus.UPLOAD_FAILED: pgettext_lazy("state of a model", "Upload failed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,16 @@ class ModelShown:
     name: str
     status: str
     model_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionShown:
+    """A version of a registered model that comes from the run; ``link``: the model's name as it is."""
+
+    name: str
+    link: str
+    version: int
+    aliases: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +309,10 @@ def _overview(
         "metric": sought,
         "datasets": [_dataset_shown(dataset) for dataset in row.datasets],
         "models_made": [_model_shown(model) for model in list_models_of_run(run=run)],
+        "versions": [
+            VersionShown(spell_marks(one.model_name), one.model_name, one.version, one.aliases)
+            for one in list_versions_of_run(workspace=workspace, run_uid=run.uid)
+        ],
         "models_used": links[run.pk].inputs if run.pk in links else (),
         "tables": _logged_tables(tags.get(LOGGED_ARTIFACTS_TAG, "")),
         "children": [_child_shown(child) for child in children[:MAX_CHILDREN]],
@@ -370,11 +389,7 @@ def _dataset_shown(dataset: DatasetLogged) -> DatasetShown:
 
 
 def _model_shown(model: LoggedModelRow) -> ModelShown:
-    status = {
-        LoggedModelStatus.PENDING: pgettext("state of a model", "Uploading"),
-        LoggedModelStatus.READY: pgettext("state of a model", "Ready"),
-        LoggedModelStatus.UPLOAD_FAILED: pgettext("state of a model", "Upload failed"),
-    }[model.status]
+    status = str(MODEL_STATUS_WORDS[model.status])
     return ModelShown(uid=model.uid, name=model.name, status=status, model_type=model.model_type)
 
 
