@@ -374,7 +374,12 @@ controls.charted?.addEventListener("change", () => {
   location.assign(here);
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "z" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (event.key === "f" && !document.querySelector("dialog[open]")) {
+    const pointed = cards.get(root.querySelector(".chart-card:hover, .chart-card:focus-within")) ?? cardOf(shownMetrics[0]);
+    if (pointed) openFull(pointed.metric, pointed);
+  }
+  if (event.key !== "z") return;
   zoom.range = null;
   remember();
   for (const card of cards.values()) if (card.range) card.show(null);

@@ -1,7 +1,7 @@
 // The experiment's table: choose runs (click, Shift-click, keys), compare, chart, measure against one; menus of columns.
 import { attach as attachCellMenu, filteredBy } from "./cell_menu.js";
 import { attach as attachFilterBox } from "./filter_box.js";
-import { isTyping } from "./frame.js";
+import { isTyping, keepRecent } from "./frame.js";
 import { attach as attachLiveRows, awaitFirstRun } from "./live_rows.js";
 import { keepRunList } from "./run_list.js";
 import { gettext, ngettext, fill } from "./words.js";
@@ -182,6 +182,7 @@ document.addEventListener("click", (event) => {
   if (mark.getAttribute("aria-pressed") === "false") mark.click();
 }, { capture: true });
 
+keepRecent(document.querySelector(".breadcrumbs a").textContent);
 if (filterBox) attachFilterBox(filterBox);
 if (table) {
   keepRunList([...table.querySelectorAll("[data-run-row] .run-name a[href*='/runs/']")].map((link) => link.pathname));

@@ -62,6 +62,16 @@ function closeMenus(except) {
   }
 }
 
+/** Move what a menu opens into the window, wherever its button stands. */
+document.addEventListener("toggle", ({ target }) => {
+  const panel = target.matches?.("details[data-menu][open]") && target.querySelector(".menu-panel, .columns-panel");
+  if (!panel) return;
+  panel.style.translate = "none";
+  const { left, right } = panel.getBoundingClientRect();
+  const room = document.documentElement.clientWidth - 8;
+  panel.style.translate = `${left < 8 ? 8 - left : Math.min(0, room - right)}px`;
+}, { capture: true });
+
 document.addEventListener("click", (event) => {
   const target = event.target;
   closeMenus(target.closest("details[data-menu]"));
@@ -70,6 +80,36 @@ document.addEventListener("click", (event) => {
   target.closest("[data-dismiss]")?.closest(".toast-note").remove();
   if (target.closest("[data-help-open]")) document.querySelector("#help").showModal();
 });
+
+// ---- what the reader opened last, kept in this browser for the account that is signed in -----------------------------
+
+const MOST_RECENT = 10;
+
+function recentsKey() {
+  return `recents:${document.querySelector(".user-name")?.textContent ?? ""}`;
+}
+
+/** Return what was opened last, the newest first: {path, name, where}. */
+export function readRecents() {
+  try {
+    const found = JSON.parse(localStorage.getItem(recentsKey())) ?? [];
+    return found.filter(({ path, name }) => typeof path === "string" && /^\/w\//.test(path) && typeof name === "string");
+  } catch {
+    return []; // no storage, or somebody else's words in it
+  }
+}
+
+/** Put the page that is open in front; `where` says what it belongs to. */
+export function keepRecent(where) {
+  const name = document.querySelector("main h1").textContent.trim().slice(0, 200);
+  const path = location.pathname;
+  const others = readRecents().filter((one) => one.path !== path);
+  try {
+    localStorage.setItem(recentsKey(), JSON.stringify([{ path, name, where: where.slice(0, 200) }, ...others].slice(0, MOST_RECENT)));
+  } catch {
+    // Without storage there is no way back by the first page.
+  }
+}
 
 // ---- the palette ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,8 @@
 // The page of a run: search boxes, neighbours, pictures by step.
+import { keepRecent } from "./frame.js";
 import { readRunList } from "./run_list.js";
+
+keepRecent([...document.querySelectorAll(".breadcrumbs a")].slice(0, 2).map((link) => link.textContent).join(" / "));
 
 // Search boxes over the tables of a run: rows whose key or value lacks the text are hidden.
 

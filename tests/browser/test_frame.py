@@ -1,11 +1,12 @@
 """What every page has: the way in and out, the theme, the menus, keys, copy buttons; and pages without JavaScript."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.content import WORKSPACE, Content
+from tests.browser.content import PAYLOADS, WORKSPACE, Content
 from tests.browser.watching import find_barriers, find_overflow
 from tests.support.portal import Portal
 
@@ -129,6 +130,19 @@ class TestMenu:
         expect(entry).to_have_attribute("href", f"{WORKSPACE}/experiments")
 
 
+class TestOpenedLast:
+    def test_leads_back_from_the_first_page(self, page: Page, content: Content) -> None:
+        for name in ("experiment", "run", "experiment, hostile"):
+            page.goto(content.path(name))
+
+        page.goto("/")
+
+        links = page.locator("[data-recents] a")
+        expect(links).to_have_text([PAYLOADS[0], "resnet18 seed 0", "cifar10/resnet baselines"])
+        links.nth(1).click()
+        expect(page).to_have_url(re.compile(content.path("run")))
+
+
 class TestCopy:
     def test_puts_the_tracking_uri_into_the_clipboard(self, page: Page, content: Content) -> None:
         page.goto(f"{WORKSPACE}/")
@@ -154,7 +168,7 @@ class TestToken:
         page.get_by_role("button", name="Make a tracking token").click()
 
         expect(page.locator("#tracking-uri")).to_contain_text("owner:mlp_")
-        expect(page.locator("#snippet")).to_contain_text("owner:mlp_")
+        expect(page.locator("#snippet-mlflow")).to_contain_text("owner:mlp_")
         page.goto(f"{WORKSPACE}/")
         expect(page.locator("#tracking-uri")).not_to_contain_text("mlp_")
 

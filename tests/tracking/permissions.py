@@ -71,6 +71,7 @@ PAGES: Table = {
     f"{W}/experiments.json": {"GET": READ},
     f"{W}/runs/<str:uid>/note": {"POST": WRITE},
     f"{W}/runs/<str:uid>/frame": {"GET": READ},
+    f"{W}/runs/<str:uid>/zip": {"GET": READ},
     f"{W}/charts/series.csv": {"GET": READ, "POST": READ},
     f"{W}/charts/values": {"GET": READ, "POST": READ},
     "search": {"GET": PERSON},
@@ -82,6 +83,7 @@ PAGES: Table = {
     "orphans": {"GET": OWNER, "POST": OWNER},
     "docs": {"GET": PERSON},
     "account/link": {"POST": PERSON},  # where a provider is set up; else 404
+    "account/unlink": {"POST": PERSON},
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},

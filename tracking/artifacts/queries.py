@@ -116,5 +116,13 @@ def read_run_file(
         return read_file(workspace=run.workspace, path=_in_run(run, path), start=start, end=end, etag=etag)
 
 
+def walk_run_files(*, run: Run, path: str = "") -> Iterator[StoredFile]:
+    """Yield every file at or below a directory of a run's artifacts, relative to it, as it is found. No query.
+
+    :raises InvalidParameterError: at once, if the path can name nothing.
+    """
+    return walk_files(workspace=run.workspace, path=_in_run(run, path))
+
+
 def _in_run(run: Run, path: str) -> ArtifactPath:
     return run_folder(run).join(ArtifactPath.parse(path, allow_empty=True))

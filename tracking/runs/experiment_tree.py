@@ -1,12 +1,14 @@
 """Experiments by name: a slash makes a folder, ``team/project/sweep``; names that share none stand in full."""
 
+import fnmatch
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from tracking.runs.models import Experiment, ExperimentTag, Key, Run
 from tracking.runs.queries import experiment_rows
@@ -47,7 +49,8 @@ def list_branch(
 ) -> Branch:
     """Return what lies in a folder ("": at the top) among the active experiments whose name contains a text (any case).
 
-    A search has no folders. One query, two by activity; reads the names of all experiments.
+    A text with ``*`` or ``?`` is a pattern for whole names. A search has no folders. One query, two by activity; reads
+    the names of all experiments.
     """
     names = _names(workspace, prefix, name_contains)
     heads = {pk: head for pk, name in names.items() if (head := _head(name, prefix)) and not name_contains}
@@ -85,9 +88,16 @@ def summaries_of(*, experiment_ids: Sequence[int]) -> list[ExperimentSummary]:
 
 
 def _names(workspace: Workspace, prefix: str, name_contains: str) -> dict[int, str]:
-    found = Experiment.objects.filter(
-        workspace=workspace, deleted_at=None, name__startswith=prefix, name__icontains=name_contains
-    )
+    """Return names by number. A text with ``*`` or ``?`` stands for whole names, as in a shell."""
+    is_pattern = any(mark in name_contains for mark in "*?")
+    found = Experiment.objects.filter(workspace=workspace, deleted_at=None, name__startswith=prefix)
+    if is_pattern:
+        fits = re.compile(fnmatch.translate(name_contains.replace("[", "[[]")), re.IGNORECASE).match
+        return {pk: name for pk, name in _below(found, prefix).items() if fits(name)}
+    return _below(found.filter(name__icontains=name_contains), prefix)
+
+
+def _below(found: QuerySet[Experiment], prefix: str) -> dict[int, str]:
     # SQLite's LIKE, which Django makes of startswith, knows no case. "a/" lies beside the folder "a/", not in it.
     return {pk: name for pk, name in found.values_list("pk", "name") if name.startswith(prefix) and name != prefix}
 

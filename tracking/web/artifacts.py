@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -14,7 +18,7 @@ from django.utils.http import content_disposition_header, http_date, urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from tracking.artifacts.queries import head_run_file, list_run_files, read_run_file
+from tracking.artifacts.queries import head_run_file, list_run_files, read_run_file, walk_run_files
 from tracking.artifacts.store import guess_content_type, parse_range
 from tracking.artifacts.types import FileInfo, ObjectHead, RangeNotSatisfiableError
 from tracking.core.errors import InvalidParameterError
@@ -23,6 +27,7 @@ from tracking.web.base import workspace_page
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import format_bytes, spell_marks, time_element, unnamed
 from tracking.web.fragments import ANYWHERE, render_page
+from tracking.web.list_files import list_file
 from tracking.web.previews import (
     MAX_HEAD_BYTES,
     MAX_PAGE_BYTES,
@@ -41,6 +46,9 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 ENTRIES_PER_PAGE = 500
+MOST_FOUND = 200
+MOST_LOOKED_AT = 100_000  # files: a second and a half on a local disk
+FILE_HEAD = ("path", "size_bytes", "modified_at")
 # Whatever is in the file, it gets no script, no cookies and no network from our address (CSP level 3, "sandbox").
 DOWNLOAD_POLICY = "sandbox; default-src 'none'"
 # A browser's viewer of PDF does not open in a sandbox.
@@ -62,6 +70,7 @@ class EntryShown:
     is_dir: bool
     size: str
     url: str
+    zip_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class FileShown:
     modified: SafeString
     is_unsafe: bool
     is_empty: bool
+    code: str
     download_url: str
     inline_url: str
     frame_url: str
@@ -82,14 +92,20 @@ class FileShown:
 @require_safe
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
-def artifact_tree(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponse:
-    """Show the directory ``?path=``, from after the entry ``?after=``; htmx asks for its entries alone."""
+def artifact_tree(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponseBase:
+    """Show the directory ``?path=``, from after the entry ``?after=``; htmx asks for its entries alone.
+
+    ``find`` shows the files at any depth below it whose path contains a text. As a file, ``?format=csv`` or ``json``:
+    every file below it.
+    """
     run = get_run(workspace=workspace, uid=uid)
-    directory = request.GET.get("path", "")
-    context = page_context(workspace, run, directory=directory, after=request.GET.get("after"))
-    return render_page(
-        request, "artifacts/artifact_tree.html", context, fragments={ANYWHERE: "artifacts/_entries.html"}
-    )
+    query = request.GET
+    directory = query.get("path", "")
+    if file := list_file(request, name="artifacts", head=FILE_HEAD, rows=_file_rows(run, directory)):
+        return file
+    context = page_context(workspace, run, directory=directory, after=query.get("after"), sought=query.get("find", ""))
+    fragments = {ANYWHERE: "artifacts/_entries.html", "artifact-entries": "artifacts/_entries.html"}
+    return render_page(request, "artifacts/artifact_tree.html", context, fragments=fragments)
 
 
 @require_safe
@@ -170,24 +186,54 @@ def artifact_frame(request: HttpRequest, workspace: Workspace, uid: str) -> Http
     return response
 
 
-def page_context(workspace: Workspace, run: Run, *, directory: str, after: str | None) -> dict[str, object]:
-    """Return what the templates of artifacts need, with the entries of one directory.
+def page_context(
+    workspace: Workspace, run: Run, *, directory: str, after: str | None, sought: str = ""
+) -> dict[str, object]:
+    """Return what the templates of artifacts need, with the entries of one directory, or what was found below it.
 
     :raises InvalidParameterError: if the path can name nothing.
     """
-    found = list_run_files(run=run, path=directory, after=after, limit=ENTRIES_PER_PAGE)
+    if wanted := sought.strip().lower():
+        found = _find_files(run, directory, wanted)
+        is_full = False
+    else:
+        found = list_run_files(run=run, path=directory, after=after, limit=ENTRIES_PER_PAGE)
+        is_full = len(found) == ENTRIES_PER_PAGE
     tree_url = reverse("web:artifact_tree", args=[workspace.name, run.uid])
-    is_full = len(found) == ENTRIES_PER_PAGE
     return {
         "workspace": workspace,
         "run_uid": run.uid,
         "run_name": unnamed(run.name),
         "tree_url": tree_url,
         "directory": directory,
+        "find": sought,
+        "is_cut": bool(wanted) and len(found) == MOST_FOUND,
+        "zip_url": _zip_url(workspace, run, directory),
+        "list_query": urlencode({"path": directory}) if directory else "",
         "parents": _parents(directory, tree_url),
         "entries": [_entry_shown(workspace, run, directory, info) for info in found],
         "more_url": f"{tree_url}?{urlencode({'path': directory, 'after': found[-1].path})}" if is_full else "",
     }
+
+
+def _find_files(run: Run, directory: str, wanted: str) -> list[FileInfo]:
+    """Return the files below a directory whose path contains a text (any case), by path; looks at so many at most."""
+    looked_at = islice(walk_run_files(run=run, path=directory), MOST_LOOKED_AT)
+    matching = islice((file for file in looked_at if wanted in file.path.lower()), MOST_FOUND)
+    return [
+        FileInfo(path=file.path, is_dir=False, size_bytes=file.size_bytes, modified_at=file.modified_at)
+        for file in sorted(matching, key=lambda file: file.path)
+    ]
+
+
+def _file_rows(run: Run, directory: str) -> Iterator[tuple[str, int, datetime]]:
+    for file in walk_run_files(run=run, path=directory):
+        yield file.path, file.size_bytes, file.modified_at
+
+
+def _zip_url(workspace: Workspace, run: Run, path: str) -> str:
+    address = reverse("web:artifact_zip", args=[workspace.name, run.uid])
+    return f"{address}?{urlencode({'path': path})}" if path else address
 
 
 def _parents(directory: str, tree_url: str) -> list[tuple[str, str]]:
@@ -205,6 +251,7 @@ def _entry_shown(workspace: Workspace, run: Run, directory: str, info: FileInfo)
         is_dir=info.is_dir,
         size="" if info.size_bytes is None else format_bytes(info.size_bytes),
         url=f"{reverse(page, args=[workspace.name, run.uid])}?{urlencode({'path': path})}",
+        zip_url=_zip_url(workspace, run, path) if info.is_dir else "",
     )
 
 
@@ -217,6 +264,7 @@ def _file_shown(workspace: Workspace, run: Run, path: str, head: ObjectHead) -> 
         modified=time_element(head.modified_at),
         is_unsafe=is_unsafe_format(path),
         is_empty=head.size_bytes == 0,
+        code=f"mlflow.artifacts.download_artifacts({json.dumps(f'runs:/{run.uid}/{path}', ensure_ascii=False)})",
         download_url=f"{address}?{urlencode({'path': path})}",
         inline_url=f"{address}?{urlencode({'path': path, 'inline': '1'})}",
         frame_url=f"{reverse('web:artifact_frame', args=[workspace.name, run.uid])}?{urlencode({'path': path})}",

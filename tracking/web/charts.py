@@ -297,7 +297,7 @@ def chart_grid(
 def _intervals(chosen: str) -> tuple[Choice, ...]:
     """Return how often live charts may be brought up to date; 0: never."""
     usual = chosen if chosen in map(str, INTERVALS_S) else str(INTERVALS_S[1])
-    names = {seconds: gettext("every %(seconds)s s") % {"seconds": seconds} for seconds in INTERVALS_S if seconds}
+    names = {seconds: gettext("%(seconds)s s") % {"seconds": seconds} for seconds in INTERVALS_S if seconds}
     return tuple(
         Choice(str(seconds), names.get(seconds, gettext("off")), str(seconds) == usual) for seconds in INTERVALS_S
     )

@@ -123,6 +123,8 @@ class Head:
     filter_key: str
     sorting: Sorting
     hide_link: str = ""
+    left_link: str = ""
+    right_link: str = ""
     group_link: str = ""
     statistics: tuple[StatisticChoice, ...] = ()
     metric: str = ""
@@ -255,6 +257,8 @@ def heads(
                 is_number=column.is_number,
                 filter_key=column.order_key,
                 hide_link=_columns_link(query, [other for other in columns if other != column]),
+                left_link=_moved_link(query, columns, column, by=-1),
+                right_link=_moved_link(query, columns, column, by=1),
                 group_link="" if column.is_number else _group_link(query, column.text, columns),
                 statistics=_statistics(column, columns, query),
                 metric=column.key if column.is_number else "",
@@ -319,6 +323,16 @@ def _statistics(column: Column, columns: Sequence[Column], query: QueryDict) -> 
 
 def _columns_link(query: QueryDict, columns: Iterable[Column]) -> str:
     return link_with(query, columns=list(dict.fromkeys(column.text for column in columns)))
+
+
+def _moved_link(query: QueryDict, columns: Sequence[Column], column: Column, *, by: int) -> str:
+    """Return the link that lets a column change places with its neighbour, "" where it has none."""
+    place = columns.index(column)
+    if not 0 <= place + by < len(columns):
+        return ""
+    order = list(columns)
+    order[place], order[place + by] = order[place + by], order[place]
+    return _columns_link(query, order)
 
 
 def _group_link(query: QueryDict, text: str, columns: Sequence[Column]) -> str:

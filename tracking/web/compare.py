@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,9 @@ from tracking.web.compare_files import compare_file, list_common_files
 from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import StatusShown, status_shown, time_element
-from tracking.web.links import kept_fields, link_with
+from tracking.web.links import kept_fields, link_with, query_with
+from tracking.web.list_files import Cell as FileCell
+from tracking.web.list_files import list_file
 from tracking.web.run_table import Cell, SeriesByRun, delta_of, metric_cell, shown_duration, text_cell, value_of
 from tracking.workspaces.types import Permission
 
@@ -99,7 +101,7 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
 
     ``base`` is the run that the others are measured against, ``stat`` which of a metric's values is compared,
     ``turn=1`` makes lines of runs, ``file`` is an artifact to compare. A form that sends ``runs`` once for each run is
-    sent on to this address.
+    sent on to this address. As a file, ``?format=csv`` or ``json``: a line a param, tag and metric, a column a run.
     """
     query = request.GET
     given = query.getlist("runs")
@@ -111,12 +113,15 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
     for run in runs:
         run.workspace = workspace  # what their files ask for
     series = series_by_run(run_ids=[row.pk for row in rows])
+    statistic = _statistic(query)
+    head = ("kind", "key", *(row.uid for row in rows))
+    if file := list_file(request, name="comparison", head=head, rows=_file_rows(rows, series, statistic)):
+        return file
     known = {row.uid for row in rows}
     base = next((place for place, row in enumerate(rows) if row.uid == query.get("base")), None)
     shown = _runs(workspace, rows, query, base=base)
     parts = Parts(runs=shown, is_diff=query.get("only") == "diff", sought=query.get("keys", "").strip())
     charted = charted_runs(workspace=workspace, runs=rows)
-    statistic = _statistic(query)
     directions = Directions.from_tags(experiment_tags(experiment_ids=list({row.experiment_id for row in rows})))
     context = {
         "workspace": workspace,
@@ -138,6 +143,7 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
         ],
         "fields": kept_fields(query, "keys", "x", "smooth", "logy"),
         "file_fields": kept_fields(query, "file", "x", "smooth", "logy"),
+        "list_query": query_with(query, format=None),
         "all_link": link_with(query, only=None),
         "diff_link": link_with(query, only="diff"),
         "grid": chart_grid(request=request, workspace=workspace, runs=rows, metrics=metric_names(series)),
@@ -172,8 +178,19 @@ def _runs(workspace: Workspace, rows: Sequence[RunRow], query: QueryDict, *, bas
     ]
 
 
+def _file_rows(rows: Sequence[RunRow], series: SeriesByRun, statistic: Statistic) -> Iterator[list[FileCell]]:
+    yield ["attribute", "run_name", *(row.name for row in rows)]
+    for kind, pairs_by_run in (("param", [row.params for row in rows]), ("tag", [_own_tags(row) for row in rows])):
+        texts = [{pair.key: pair.value for pair in pairs} for pairs in pairs_by_run]
+        for key in sorted({key for mine in texts for key in mine}):
+            yield [kind, key, *(mine.get(key) for mine in texts)]
+    values = [{one.key: value_of(one, statistic) for one in series.get(row.pk, ())} for row in rows]
+    for key in sorted({key for mine in values for key in mine}):
+        yield ["metric", key, *(mine.get(key) for mine in values)]
+
+
 def _own_tags(row: RunRow) -> list[Pair]:
-    return [tag for tag in row.tags if not tag.key.startswith("mlflow.")]
+    return [tag for tag in row.tags if not tag.key.startswith(("mlflow.", "mlportal."))]
 
 
 def _text_lines(pairs_by_run: Sequence[Sequence[Pair]], *, base: int | None) -> list[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 ENTRIES_PER_PAGE = 500
+FOLDER_HEAD = ("name", "is_dir", "size_bytes", "modified_at")
 FILE_HEAD = ("name", "kind", "location", "is_default", "has_credentials", "created_by", "created_at")
 KIND_WORDS = {
     Kind.BUILT_IN: gettext_lazy("This server"),
@@ -170,8 +171,8 @@ def datastore_list(request: HttpRequest, workspace: Workspace) -> HttpResponseBa
 @require_safe
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
-def datastore_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpResponse:
-    """Show the folder ``?path=`` of a datastore, from after the entry ``?after=``."""
+def datastore_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpResponseBase:
+    """Show the folder ``?path=`` of a datastore, from after the entry ``?after=``; all of it with ``?format=csv``."""
     path = ArtifactPath.parse(request.GET.get("path", ""), allow_empty=True)
     row = queries.get_datastore(workspace=workspace, name=name)
     trouble, found = "", list[FileInfo]()
@@ -181,6 +182,9 @@ def datastore_detail(request: HttpRequest, workspace: Workspace, name: str) -> H
         )
     except (UnavailableError, InvalidStateError) as error:
         trouble = str(error)
+    file_rows = _folder_rows(workspace, name, path)
+    if not trouble and (file := list_file(request, name="files", head=FOLDER_HEAD, rows=file_rows)):
+        return file
     here = reverse("web:datastore_detail", args=[workspace.name, name])
     shown = found[:ENTRIES_PER_PAGE]
     more = urlencode({"path": str(path), "after": shown[-1].path}) if len(found) > len(shown) else ""
@@ -190,6 +194,7 @@ def datastore_detail(request: HttpRequest, workspace: Workspace, name: str) -> H
         "parents": _parents(here, path),
         "entries": [_entry(workspace, name, path, info) for info in shown],
         "is_root": path.is_root,
+        "list_query": urlencode({"path": str(path)}),
         "trouble": trouble,
         "snippet": f"mlportal datastore upload -w {workspace.name} -n {name} -p FOLDER"
         if may(request, workspace, Permission.WRITE)
@@ -197,6 +202,14 @@ def datastore_detail(request: HttpRequest, workspace: Workspace, name: str) -> H
         "more_url": f"{here}?{more}" if more else "",
     }
     return render(request, "datastores/datastore_detail.html", context)
+
+
+def _folder_rows(workspace: Workspace, name: str, path: ArtifactPath) -> Iterator[tuple[Cell, ...]]:
+    after: str | None = None
+    while found := queries.list_files(workspace=workspace, name=name, path=path, after=after, limit=ENTRIES_PER_PAGE):
+        for info in found:
+            yield info.path, info.is_dir, info.size_bytes, info.modified_at
+        after = found[-1].path
 
 
 def _changed(request: HttpRequest, workspace: Workspace) -> RegisterForm | None:

@@ -40,21 +40,23 @@ from tracking.core.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from tracking.runs.queries import get_experiment
+from tracking.runs.queries import find_runs, get_experiment
 from tracking.runs.tables import list_uids
 from tracking.web.account import ROLE_WORDS
 from tracking.web.base import credential_of, group_page, workspace_page
 from tracking.web.errors import refusing_bad_values
-from tracking.web.formats import format_bytes, format_count, format_duration, spell_marks, time_element
+from tracking.web.formats import format_bytes, format_count, format_duration, spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
 from tracking.web.links import path_or
 from tracking.web.workbench import Asked
+from tracking.workspaces import access
 from tracking.workspaces.types import Permission, Role
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from tracking.cleanup.models import Deletion
+    from tracking.identity.queries import Credential
     from tracking.workspaces.models import ResourceGroup, Workspace
 
 COUNT_WORDS: Mapping[str, _StrPromise] = {
@@ -62,7 +64,9 @@ COUNT_WORDS: Mapping[str, _StrPromise] = {
     "workspaces": gettext_lazy("Workspaces"),
     "experiments": gettext_lazy("Experiments"),
     "runs": gettext_lazy("Runs"),
-    "models": gettext_lazy("Models"),
+    "models": gettext_lazy("Logged models"),
+    "registered_models": gettext_lazy("Registered models"),
+    "model_versions": gettext_lazy("Model versions"),
     "artifacts": gettext_lazy("Files"),
     "metrics": gettext_lazy("Metrics"),
     "points": gettext_lazy("Points"),
@@ -125,6 +129,7 @@ class DeletionShown:
     percent: int
     counts: tuple[CountShown, ...]
     freed: str
+    given_back: str
     error: str
     is_live: bool
     is_in_trash: bool
@@ -158,7 +163,9 @@ def delete_plan(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """
     given = request.GET.copy()
     given.update(request.POST)
-    return _plan_page(request, "deletions/delete_plan.html", _target(workspace, given), {"workspace": workspace})
+    target = _target(workspace, given)
+    about = {"workspace": workspace}
+    return _plan_page(request, "deletions/delete_plan.html", target, about, title=_named(workspace, target))
 
 
 @never_cache
@@ -171,7 +178,9 @@ def group_delete_plan(request: HttpRequest, group: ResourceGroup) -> HttpRespons
     return _plan_page(request, "deletions/group_delete_plan.html", target, {"group": group})
 
 
-def _plan_page(request: HttpRequest, page: str, target: Target, about: Mapping[str, object]) -> HttpResponse:
+def _plan_page(
+    request: HttpRequest, page: str, target: Target, about: Mapping[str, object], *, title: str = ""
+) -> HttpResponse:
     trouble, status = "", 200
     if "go" in request.POST:
         try:
@@ -186,7 +195,7 @@ def _plan_page(request: HttpRequest, page: str, target: Target, about: Mapping[s
     )
     context = {
         **about,
-        "title": title_of(target.as_json()),
+        "title": title or title_of(target.as_json()),
         "fields": _fields(target) | _way_back(request),
         "counts": counts_shown(plan.counts, plan.counts),
         "artifact_size": format_bytes(plan.artifact_bytes),
@@ -202,6 +211,17 @@ def _plan_page(request: HttpRequest, page: str, target: Target, about: Mapping[s
         "trouble": trouble,
     }
     return render(request, page, context, status=status)
+
+
+def _named(workspace: Workspace, target: Target) -> str:
+    """Return a title with the name of the one experiment or run that is meant; "" for all else, which is no name."""
+    if target.kind is Kind.EXPERIMENT:
+        experiment = get_experiment(workspace=workspace, experiment_id=target.experiment_id)
+        return gettext("Experiment “%(name)s”") % {"name": spell_marks(experiment.name)}
+    if target.kind is Kind.RUN and len(target.run_ids) == 1:
+        names = [unnamed(run.name) for run in find_runs(workspace=workspace, uids=target.run_ids)]
+        return gettext("Run “%(name)s”") % {"name": names[0]} if names else ""
+    return ""
 
 
 def _asked(request: HttpRequest, deletion: Deletion) -> HttpResponse:
@@ -330,9 +350,21 @@ def deletion_detail(request: HttpRequest, uid: str) -> HttpResponse:
         "deletion": deletion_shown(
             queries.deletion_row(deletion), may_steer=queries.may_steer(credential=credential, deletion=deletion)
         ),
+        "trash": _trash_of(credential, deletion),
     }
     fragments = {"progress": "deletions/_progress.html"}
     return render_page(request, "deletions/deletion_detail.html", context, fragments=fragments)
+
+
+def _trash_of(credential: Credential, deletion: Deletion) -> str:
+    """Return the workspace whose trash a deletion has to do with; "" if there is none for the reader."""
+    if Kind(deletion.kind) not in TRASHABLE or Kind(deletion.kind) in NAMED_KINDS:
+        return ""
+    try:
+        name = deletion.target["workspace"]
+        return access.require(credential=credential, workspace=name, need=Permission.READ).name
+    except NotFoundError:
+        return ""
 
 
 def _steer(request: HttpRequest, deletion: Deletion) -> HttpResponse:
@@ -363,6 +395,7 @@ def deletion_shown(row: DeletionRow, *, may_steer: bool) -> DeletionShown:
         percent=_percent(row),
         counts=counts_shown(row.total, row.done),
         freed=format_bytes(row.bytes_freed),
+        given_back=format_bytes(row.done["file_bytes"]) if row.done["file_bytes"] else "",
         error=row.error,
         is_live=row.state in (State.ACCEPTED, State.RUNNING) and not row.is_in_trash,
         is_in_trash=row.is_in_trash,

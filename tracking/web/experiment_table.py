@@ -16,7 +16,7 @@ from tracking.metrics.removal import PointsHeld
 from tracking.metrics.summaries import extremes_by_key, held_by_experiment
 from tracking.runs.experiment_tree import Branch, ExperimentOrder, metric_keys_by_experiment
 from tracking.runs.types import NOTE_TAG, ExperimentRow, ExperimentSummary, Pair
-from tracking.web.directions import TAG_PREFIX, Directions
+from tracking.web.directions import Directions
 from tracking.web.formats import format_bytes, format_count, format_number, shorten, spell_marks, time_element
 from tracking.web.links import link_with
 
@@ -79,8 +79,23 @@ def parents_of(prefix: str, query: QueryDict) -> list[tuple[str, str]]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best last value of the metric that says how good a run is."""
+
+    metric: str
+    value: float
+
+
 def shown_experiments(summaries: Sequence[ExperimentSummary], *, is_all_measured: bool) -> list[ExperimentShown]:
     """Return the lines of the list. Two queries, and three that measure those with the fewest runs, or all."""
+    best = best_by_experiment(summaries)
+    held = measured_by_experiment(summaries, is_all=is_all_measured)
+    return [_shown(summary, best.get(summary.row.pk), held.get(summary.row.pk)) for summary in summaries]
+
+
+def best_by_experiment(summaries: Sequence[ExperimentSummary]) -> dict[int, Best]:
+    """Return the best of each experiment that has a metric with a direction. Two queries."""
     keys = metric_keys_by_experiment(experiment_ids=[summary.row.pk for summary in summaries])
     directions = {summary.row.pk: Directions.from_tags(summary.row.tags) for summary in summaries}
     metrics = {pk: main_metric(names, directions[pk]) for pk, names in keys.items()}
@@ -88,19 +103,16 @@ def shown_experiments(summaries: Sequence[ExperimentSummary], *, is_all_measured
     best = {}
     for key_id, (low, high) in extremes_by_key(key_ids=list(wanted)).items():
         pk, metric = wanted[key_id]
-        best[pk] = format_number(low if directions[pk].of(metric) is Direction.LESS else high)
-    held = held_by_experiment(experiment_ids=_measured(summaries, is_all=is_all_measured))
-    return [
-        _shown(summary, metrics.get(summary.row.pk) or "", best.get(summary.row.pk, ""), held.get(summary.row.pk))
-        for summary in summaries
-    ]
+        best[pk] = Best(metric, low if directions[pk].of(metric) is Direction.LESS else high)
+    return best
 
 
-def _measured(summaries: Sequence[ExperimentSummary], *, is_all: bool) -> list[int]:
-    """Return the experiments to be measured: the smallest first, up to so many runs in all."""
+def measured_by_experiment(summaries: Sequence[ExperimentSummary], *, is_all: bool) -> dict[int, PointsHeld]:
+    """Return what they hold of metrics: all, or the smallest first, up to so many runs together. Three queries."""
     by_size = sorted(summaries, key=lambda summary: summary.run_count)
     upto = accumulate(summary.run_count for summary in by_size)
-    return [one.row.pk for one, runs in zip(by_size, upto, strict=True) if is_all or runs <= MAX_RUNS_MEASURED]
+    wanted = [one.row.pk for one, runs in zip(by_size, upto, strict=True) if is_all or runs <= MAX_RUNS_MEASURED]
+    return held_by_experiment(experiment_ids=wanted)
 
 
 def main_metric(names: Iterable[str], directions: Directions) -> str | None:
@@ -115,7 +127,7 @@ def _is_unseen(name: str) -> bool:
     return any(part in UNSEEN for part in name.lower().replace("_", "/").replace("-", "/").split("/"))
 
 
-def _shown(summary: ExperimentSummary, metric: str, best: str, held: PointsHeld | None) -> ExperimentShown:
+def _shown(summary: ExperimentSummary, best: Best | None, held: PointsHeld | None) -> ExperimentShown:
     row = summary.row
     return ExperimentShown(
         pk=row.pk,
@@ -125,8 +137,8 @@ def _shown(summary: ExperimentSummary, metric: str, best: str, held: PointsHeld 
         last_activity=time_element(max(row.updated_at, summary.last_run_at or row.updated_at), is_relative=True),
         note=spell_marks(shorten(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""), length=MAX_NOTE)),
         tags=tuple(tag_shown(tag) for tag in own_tags(row)[:MAX_TAGS_SHOWN]),
-        metric=metric if best else "",
-        best=best,
+        metric=best.metric if best else "",
+        best=format_number(best.value) if best else "",
         points=format_count(held.points) if held and held.points else "",
         size=format_bytes(held.size_bytes) if held and held.points else "",
         is_measured=held is not None,
@@ -135,7 +147,7 @@ def _shown(summary: ExperimentSummary, metric: str, best: str, held: PointsHeld 
 
 def own_tags(row: ExperimentRow) -> list[Pair]:
     """Return the tags that people set."""
-    return [tag for tag in row.tags if not tag.key.startswith(("mlflow.", TAG_PREFIX))]
+    return [tag for tag in row.tags if not tag.key.startswith(("mlflow.", "mlportal."))]
 
 
 def tag_shown(tag: Pair) -> str:

@@ -35,7 +35,7 @@ from tracking.web.fragments import render_page
 from tracking.web.links import kept_fields, link_with, query_with
 from tracking.web.markup import render_markdown
 from tracking.web.run_table import SeriesByRun, shown_runs
-from tracking.web.snippets import tracking_uri, training_snippet
+from tracking.web.snippets import tracking_uri, training_snippets
 from tracking.web.workbench import (
     KEY_KINDS,
     Asked,
@@ -90,8 +90,8 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "name_link": link_with(query, sort=None, page=None),
         "activity_link": link_with(query, sort="activity", page=None),
         "measured_link": link_with(query, sizes="all"),
-        "export_query": query_with(query, page=None, sizes=None),
-        "snippet": training_snippet(uri=tracking_uri(workspace=workspace.name)),
+        "export_query": query_with(query, page=None),
+        "snippets": training_snippets(uri=tracking_uri(workspace=workspace.name)),
     }
     fragments = {"experiments": "experiments/_experiments.html"}
     return render_page(request, "experiments/experiment_list.html", context, fragments=fragments)
@@ -104,8 +104,9 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
 
     ``filter``, ``order_by``, ``columns``, ``from_column``, ``differ=1``, ``spark=1``, ``base``, ``group``, ``page``,
     ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the first ``charted``
-    of the table, else the newest ten of the page; ``keys`` searches the columns to choose from; ``view`` names the
-    saved view that this began with. A bare address leads to the experiment's default view, if it has one.
+    of the table, else the newest ten of the page; ``layout`` is table or charts where one of them is enough;
+    ``keys`` searches the columns to choose from; ``view`` names the saved view that this began with. A bare address
+    leads to the experiment's default view, if it has one.
     """
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     query = request.GET
@@ -132,7 +133,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
         "views": list_views(experiment=experiment, reader=credential_of(request).user),
         "view": query.get("view", ""),
         "view_query": query_with(query, page=None, view=None, keys=None),
-        "snippet": training_snippet(uri=tracking_uri(workspace=workspace.name), experiment=experiment.name),
+        "snippets": training_snippets(uri=tracking_uri(workspace=workspace.name), experiment=experiment.name),
         "grid": chart_grid(
             request=request,
             workspace=workspace,
@@ -208,7 +209,17 @@ def _links(query: QueryDict, *, next_token: str | None) -> dict[str, object]:
         "filter_fields": kept_fields(query, "filter", "page", *CHART_FIELDS),
         "column_fields": kept_fields(query, "columns", "keys", "page", "from_column", *CHART_FIELDS),
         "is_first_page": "page" not in query,
+        "layout": _layout(query),
+        "both_link": link_with(query, layout=None),
+        "table_link": link_with(query, layout="table"),
+        "charts_link": link_with(query, layout="charts"),
     }
+
+
+def _layout(query: QueryDict) -> str:
+    """Return what the page shows: table, charts, or both."""
+    asked = query.get("layout", "")
+    return asked if asked in ("table", "charts") else "both"
 
 
 def _charted_rows(asked: Asked, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:

@@ -48,7 +48,7 @@ def format_bytes(size_bytes: int) -> str:
 
 
 def format_duration(duration_s: float | None) -> str:
-    """Return a span of time by its two largest units: 0.42 s, 12.3 s, 5 min 07 s, 1 h 02 min, 3 d 04 h.
+    """Return a span of time by its two largest units: 0.42 s, 12.3 s, 5 min 07 s, 1 h 02 min, 3 d 04 h; 10 min, 1 h.
 
     None is a dash.
     """
@@ -60,12 +60,12 @@ def format_duration(duration_s: float | None) -> str:
         return f"{duration_s:.1f} s"
     minutes, seconds = divmod(round(duration_s), 60)
     if minutes < 60:
-        return f"{minutes} min {seconds:02d} s"
+        return f"{minutes} min {seconds:02d} s" if seconds else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     if hours < 24:
-        return f"{hours} h {minutes:02d} min"
+        return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours:02d} h"
+    return f"{days} d {hours:02d} h" if hours else f"{days} d"
 
 
 def format_count(count: int) -> str:

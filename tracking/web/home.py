@@ -15,7 +15,7 @@ from tracking.web.base import credential_of
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
 from tracking.web.list_files import Cell, list_file
-from tracking.web.snippets import tracking_uri, training_snippet
+from tracking.web.snippets import tracking_uri, training_snippets
 from tracking.workspaces.queries import list_workspaces
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
         "workspaces": [_workspace_shown(one, experiments.get(one.pk, 0), running) for one in workspaces],
         "running": [_running_shown(run) for run in running[:MAX_RUNNING_SHOWN]],
         "more_running": max(0, len(running) - MAX_RUNNING_SHOWN),
-        "snippet": training_snippet(uri=tracking_uri(workspace=workspaces[0].name)) if workspaces else "",
+        "snippets": training_snippets(uri=tracking_uri(workspace=workspaces[0].name)) if workspaces else (),
     }
     return render_page(request, "home/home.html", context)
 

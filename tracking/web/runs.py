@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
@@ -45,6 +45,7 @@ from tracking.web.formats import (
     unnamed,
 )
 from tracking.web.git_links import commit_link
+from tracking.web.list_files import Cell, list_file
 from tracking.web.logged_images import list_image_series
 from tracking.web.markup import render_markdown
 from tracking.web.workbench import spark_of
@@ -62,6 +63,7 @@ BRANCH_TAG = "mlflow.source.git.branch"
 REPOSITORY_TAG = "mlflow.source.git.repoURL"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
+FILE_HEAD = ("kind", "key", "value", "min", "max", "mean", "first_step", "last_step", "points")
 SHORT_COMMIT = 10
 MAX_FIGURES = 4
 MAX_METRICS = 200
@@ -112,8 +114,8 @@ class MetricShown:
     lowest_at: str
     highest: str
     highest_at: str
-    first_step: str
-    last_step: str
+    mean: str
+    steps: str
     points: str
 
 
@@ -163,14 +165,16 @@ class ChildShown:
 
 @require_safe
 @workspace_page(need=Permission.READ)
-def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponse:
+def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponseBase:
     """Show one run; ``?tab=`` is overview (the default), charts, system, images, tags or artifacts.
 
-    ``metric`` searches the table of metrics.
+    ``metric`` searches the table of metrics. As a file, ``?format=csv`` or ``json``: its params, tags and metrics.
     """
     run = get_run(workspace=workspace, uid=uid)
     row = run_row(run)
     series = series_by_run(run_ids=[run.pk]).get(run.pk, [])
+    if file := list_file(request, name="run", head=FILE_HEAD, rows=_file_rows(row, series)):
+        return file
     asked = request.GET.get("tab", "")
     tabs = _tabs(asked, row, series)
     opened = next(tab.slug for tab in tabs if tab.is_open)
@@ -206,6 +210,16 @@ def save_note(request: HttpRequest, workspace: Workspace, uid: str) -> HttpRespo
     set_tags(run=run, tags=[Pair(NOTE_TAG, text)])
     messages.success(request, gettext("The note is saved."))
     return redirect("web:run_detail", workspace.name, uid)
+
+
+def _file_rows(row: RunRow, series: Sequence[SeriesRow]) -> Iterator[list[Cell]]:
+    nothing = [None] * (len(FILE_HEAD) - 3)
+    for kind, pairs in (("param", row.params), ("tag", row.tags)):
+        for pair in pairs:
+            yield [kind, pair.key, pair.value, *nothing]
+    for one in series:
+        spread = (one.min_value, one.max_value, one.mean_value)
+        yield ["metric", one.key, one.latest_value, *spread, one.first_step, one.last_step, one.received]
 
 
 def _tabs(asked: str, row: RunRow, series: Sequence[SeriesRow]) -> list[Tab]:
@@ -333,10 +347,15 @@ def _metric_shown(row: SeriesRow, extremes: Extremes | None) -> MetricShown:
         lowest_at=format_count(extremes.low_step) if extremes else "",
         highest=NOTHING if row.max_value is None else format_number(row.max_value),
         highest_at=format_count(extremes.high_step) if extremes else "",
-        first_step=format_count(row.first_step),
-        last_step=format_count(row.last_step),
+        mean=NOTHING if row.mean_value is None else format_number(row.mean_value),
+        steps=_steps_shown(row),
         points=format_count(row.received),
     )
+
+
+def _steps_shown(row: SeriesRow) -> str:
+    first, last = format_count(row.first_step), format_count(row.last_step)
+    return first if first == last else f"{first} \u2013 {last}"
 
 
 def _dataset_shown(dataset: DatasetLogged) -> DatasetShown:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from tracking.web import (
     account,
+    artifact_zip,
     artifacts,
     audit,
     bulk,
@@ -52,6 +53,7 @@ urlpatterns = [
     path("orphans", work.orphans, name="orphans"),
     path("account/sessions", account.end_sessions, name="end_sessions"),
     path("account/link", oidc.link, name="link"),
+    path("account/unlink", oidc.unlink, name="unlink"),
     path("account/tokens", tokens.token_list, name="token_list"),
     path("login/device", login.device, name="device"),
     path("people", people.person_list, name="person_list"),
@@ -81,6 +83,7 @@ urlpatterns = [
     path("w/<str:workspace>/runs/<str:uid>/artifacts", artifacts.artifact_tree, name="artifact_tree"),
     path("w/<str:workspace>/runs/<str:uid>/preview", artifacts.artifact_preview, name="artifact_preview"),
     path("w/<str:workspace>/runs/<str:uid>/download", artifacts.artifact_download, name="artifact_download"),
+    path("w/<str:workspace>/runs/<str:uid>/zip", artifact_zip.artifact_zip, name="artifact_zip"),
     path("w/<str:workspace>/runs/<str:uid>/frame", artifacts.artifact_frame, name="artifact_frame"),
     path("w/<str:workspace>/compare", compare.compare, name="compare"),
     path("w/<str:workspace>/charts/series", charts.series, name="series"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
@@ -20,6 +21,7 @@ from tracking.cleanup.orphans import GRACE
 from tracking.cleanup.types import OPEN_STATES, DeletionRow, Mode, State
 from tracking.core.clock import utc_now
 from tracking.core.errors import NotFoundError
+from tracking.identity.queries import Credential
 from tracking.metrics.services import count_waiting
 from tracking.runs.documents import count_to_make
 from tracking.web.base import credential_of, server_page
@@ -27,6 +29,7 @@ from tracking.web.deletions import DeletionShown, deletion_shown
 from tracking.web.errors import refusing_bad_values
 from tracking.web.formats import NOTHING, format_bytes, format_count, format_duration, spell_marks, time_element
 from tracking.web.fragments import render_page
+from tracking.web.list_files import Cell, list_file
 from tracking.work.queries import list_tasks
 from tracking.work.services import start_task
 from tracking.work.types import TaskRow, TaskState
@@ -35,6 +38,10 @@ from tracking.workspaces.types import Permission
 ENDED = tuple(state for state in State if state not in OPEN_STATES)
 MAX_OPEN, ENDED_PER_PAGE = 200, 50
 MAX_WAITING = 1_000
+FILE_HEAD = (
+    *("deletion_id", "kind", "target", "mode", "state", "asked_by"),
+    *("asked_at", "started_at", "ended_at", "bytes_freed", "error"),
+)
 TITLES = {
     "api.prepare_documents": gettext_lazy("Make the answers of ended runs ready"),
     "artifacts.measure_usage": gettext_lazy("Measure what workspaces hold"),
@@ -56,7 +63,7 @@ STATES = {
     TaskState.BROKEN_OFF: pgettext_lazy("state of a task", "broken off"),
 }
 CSS = {
-    TaskState.NEVER: "killed",
+    TaskState.NEVER: "scheduled",
     TaskState.RUNNING: "running",
     TaskState.DONE: "finished",
     TaskState.FAILED: "failed",
@@ -111,11 +118,16 @@ class HuntShown:
 @require_http_methods(["GET", "HEAD", "POST"])
 @server_page(need=Permission.MANAGE)
 @refusing_bad_values()
-def work(request: HttpRequest) -> HttpResponse:
-    """Show what runs, waits, stands still or failed, live, and what has ended. POST ``start`` begins a task now."""
+def work(request: HttpRequest) -> HttpResponseBase:
+    """Show what runs, waits, stands still or failed, live, and what has ended. POST ``start`` begins a task now.
+
+    As a file, ``?format=csv`` or ``json``: every deletion there ever was, newest first.
+    """
     if request.method == "POST":
         return _start(request, request.POST.get("start", ""))
     credential = credential_of(request)
+    if file := list_file(request, name="deletions", head=FILE_HEAD, rows=_file_rows(credential)):
+        return file
     under_way = queries.list_deletions(credential=credential, states=OPEN_STATES, limit=MAX_OPEN)
     ended = queries.list_deletions(
         credential=credential, states=ENDED, page_token=request.GET.get("page", ""), limit=ENDED_PER_PAGE
@@ -128,6 +140,17 @@ def work(request: HttpRequest) -> HttpResponse:
     }
     fragments = {"under-way": "work/_under_way.html", "tasks": "work/_tasks.html"}
     return render_page(request, "work/work.html", context, fragments=fragments)
+
+
+def _file_rows(credential: Credential) -> Iterator[tuple[Cell, ...]]:
+    token: str | None = ""
+    while token is not None:
+        page = queries.list_deletions(credential=credential, page_token=token, limit=MAX_OPEN)
+        for row in page.rows:
+            what = msgspec.json.encode({name: value for name, value in row.target.items() if name != "kind"}).decode()
+            times = (row.asked_at, row.started_at, row.ended_at)
+            yield row.uid, row.kind, what, row.mode, row.state, row.asked_by, *times, row.bytes_freed, row.error
+        token = page.next_token
 
 
 def _start(request: HttpRequest, name: str) -> HttpResponse:

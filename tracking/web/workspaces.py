@@ -18,7 +18,7 @@ from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of, workspace_page
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.limits import limits_shown
-from tracking.web.snippets import tracking_uri, training_snippet
+from tracking.web.snippets import tracking_uri, training_snippets
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def workspace_detail(request: HttpRequest, workspace: Workspace) -> HttpResponse
         "workspace": workspace,
         "uri": uri,
         "has_token": bool(token),
-        "snippet": training_snippet(uri=uri),
+        "snippets": training_snippets(uri=uri),
         "life_minutes": int(TRACKING_TOKEN_LIFE.total_seconds() // 60),
         "experiment_count": format_count(count_experiments(workspace=workspace)),
         "warnings": [limit for limit in limits_shown(workspace) if limit.is_warning],

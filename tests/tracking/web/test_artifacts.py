@@ -1,6 +1,9 @@
 """A run's artifacts: the tree, a preview, the bytes."""
 
+import io
+import json
 import re
+import zipfile
 
 import pytest
 from django.http import StreamingHttpResponse
@@ -67,8 +70,25 @@ class TestArtifactTree:
         response = bob.get(url_of(run, "artifacts"), {"path": "a b"}, headers={"HX-Request": "true"})
 
         page = response.content.decode()
-        assert page.strip().startswith("<li>")
+        assert page.strip().startswith("<li")
         assert "?path=a+b%2Fc%26d" in page
+
+    def test_finds_files_at_any_depth(self, bob: Client, run: Run) -> None:
+        put(run, "model/deep/Weights.bin", b"x")
+        put(run, "notes.txt", b"hello")
+
+        page = bob.get(url_of(run, "artifacts"), {"find": "weights"}).content.decode()
+
+        assert re.findall(r'class="tree-name">([^<]*)<', page) == ["model/deep/Weights.bin"]
+        assert "?path=model%2Fdeep%2FWeights.bin" in page
+
+    def test_is_a_file_of_all_that_lies_below(self, bob: Client, run: Run) -> None:
+        put(run, "model/deep/weights.bin", b"12345")
+        put(run, "notes.txt", b"hello")
+
+        found = json.loads(body_of(bob.get(url_of(run, "artifacts"), {"path": "model", "format": "json"})))
+
+        assert [(one["path"], one["size_bytes"]) for one in found["artifacts"]] == [("deep/weights.bin", 5)]
 
     def test_leads_up_again(self, bob: Client, run: Run) -> None:
         put(run, "a/b/x.txt", b"x")
@@ -322,3 +342,26 @@ class TestPdf:
         assert body_of(response) == b"%PDF-1.7"
         assert response["Content-Type"] == "application/pdf"
         assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'self'"
+
+
+class TestArtifactZip:
+    def test_holds_every_file_of_a_folder(self, bob: Client, run: Run) -> None:
+        put(run, "model/MLmodel", b"flavors: {}")
+        put(run, "model/data/权重.bin", b"\0" * 300_000)
+        put(run, "notes.txt", b"hello")
+
+        response = bob.get(url_of(run, "zip"), {"path": "model"})
+
+        assert response["Content-Disposition"] == 'attachment; filename="model.zip"'
+        with zipfile.ZipFile(io.BytesIO(body_of(response))) as archive:
+            assert archive.testzip() is None
+            assert {name: len(archive.read(name)) for name in archive.namelist()} == {
+                "MLmodel": 11,
+                "data/权重.bin": 300_000,
+            }
+
+    @pytest.mark.parametrize(("path", "status"), [("nothing", 404), *((path, 400) for path in BAD_PATHS)])
+    def test_refuses_what_holds_nothing(self, bob: Client, run: Run, path: str, status: int) -> None:
+        put(run, "notes.txt", b"hello")
+
+        assert bob.get(url_of(run, "zip"), {"path": path}).status_code == status

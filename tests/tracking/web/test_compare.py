@@ -1,3 +1,5 @@
+import json
+import math
 import re
 from html import unescape
 
@@ -68,6 +70,18 @@ class TestCompare:
 
         is_best = {key: ["is-best" in css for css, _ in cells] for key, cells in found.items()}
         assert is_best == {"loss": [True, False], "acc": [False, True], "lr": [False, False]}
+
+    def test_is_a_file_too(self, bob: Client, experiment: Experiment) -> None:
+        one = add_run(experiment, "one", metrics={"loss": [0.5, math.nan]}, params={"lr": "0.1"})
+        two = add_run(experiment, "two", metrics={"loss": [0.25]})
+
+        found = json.loads(bob.get(URL, {"runs": f"{one.uid},{two.uid}", "format": "json"}).getvalue())["comparison"]
+
+        assert {(line["kind"], line["key"]): (line.get(one.uid), line.get(two.uid)) for line in found} == {
+            ("attribute", "run_name"): ("one", "two"),
+            ("param", "lr"): ("0.1", None),
+            ("metric", "loss"): ("NaN", 0.25),
+        }
 
     def test_leaves_out_what_is_equal_when_asked(self, bob: Client, experiment: Experiment) -> None:
         same = {"model": "tree"}

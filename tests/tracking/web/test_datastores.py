@@ -1,5 +1,6 @@
 """The pages of datastores: the list, what owners do there, and what is in one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,11 @@ class TestDatastoreDetail:
         top = owner.get(f"{PAGE}/data").content.decode()
         below = owner.get(f"{PAGE}/data?path=set+1").content.decode()
         file = owner.get("/api/v1/workspaces/default/datastores/data/files/set%201/a%26b.csv")
+        listed = json.loads(owner.get(f"{PAGE}/data", {"format": "json"}).getvalue())
 
         assert f'href="{PAGE}/data?path=set+1"' in top
         assert 'href="/api/v1/workspaces/default/datastores/data/files/set%201/a%26b.csv"' in below
+        assert [(one["name"], one["is_dir"]) for one in listed["files"]] == [("set 1", True)]
         assert b"".join(file.streaming_content) == b"x,y"  # type: ignore[attr-defined]
 
     def test_says_how_to_fill_an_empty_one_and_what_keeps_one_closed(self, owner: Client, shared: Path) -> None:

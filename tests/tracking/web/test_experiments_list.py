@@ -254,3 +254,20 @@ class TestExperimentList:
 
         assert ",'=cmd()," in csv
         assert [one["name"] for one in found["experiments"]] == ["vision/cats"]
+
+    def test_as_a_file_says_what_the_page_says(self, client: Client, people: People) -> None:
+        (sweep,) = add(people, "sweep")
+        add_run(sweep, "run", metrics={"val/acc": [0.5, 0.75], "epoch": [1.0]})
+        client.force_login(people.bob.user)
+
+        (found,) = json.loads(client.get(f"{URL}.json", {"q": "sweep"}).getvalue())["experiments"]
+
+        assert (found["best_metric"], found["best_value"], found["points"]) == ("val/acc", 0.75, 3)
+        assert found["metric_bytes"] > 0
+
+    def test_finds_by_a_pattern_for_the_whole_name(self, client: Client, people: People) -> None:
+        add(people, "vision/cats", "vision/dogs", "audio/cats [old]", "cats")
+        client.force_login(people.bob.user)
+
+        assert names_on(client.get(URL, {"q": "*/cat?"}).content.decode()) == ["vision/cats"]
+        assert names_on(client.get(URL, {"q": "*[old]"}).content.decode()) == ["audio/cats [old]"]

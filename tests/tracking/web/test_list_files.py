@@ -8,6 +8,11 @@ import pytest
 from django.test import Client
 
 from tests.support.people import People
+from tracking.artifacts.paths import ArtifactPath
+from tracking.artifacts.queries import run_folder
+from tracking.artifacts.services import put_file
+from tracking.cleanup.services import hunt_orphans
+from tracking.cleanup.types import Mode
 from tracking.core.clock import utc_now
 from tracking.runs.queries import get_experiment
 from tracking.runs.services import create_run, delete_run
@@ -23,6 +28,9 @@ LISTS = (
     "/w/default/datastores",
     "/w/default/settings",
     "/w/default/trash",
+    "/work",
+    "/w/default/datastores/workspaceartifactstore",
+    "/w/default/runs/{run}",
 )
 
 
@@ -37,9 +45,13 @@ class TestListFile:
             experiment=get_experiment(workspace=people.workspace, experiment_id="0"),
             name="=cmd|'x'", user_name="ann", started_at=utc_now(), tags=[],
         )  # fmt: skip
+        where = run_folder(run).join(ArtifactPath.parse("notes.txt"))
+        put_file(workspace=people.workspace, path=where, chunks=[b"x"], size_bytes=1)
         delete_run(run=run, by=people.ann.user, now=utc_now())
+        hunt_orphans(mode=Mode.LOOK, by=people.ann.user, now=utc_now())
         assign_role(user=people.ann.user, role=Role.OWNER, by=None, now=utc_now())
         client.force_login(people.ann.user)
+        path = path.format(run=run.uid)
 
         rows = list(csv.DictReader(io.StringIO(read(client, path, "csv"))))
         objects = json.loads(read(client, path, "json"))

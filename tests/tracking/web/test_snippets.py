@@ -1,11 +1,13 @@
 """Code to paste."""
 
 import ast
+import json
+import shlex
 
 import pytest
 from pytest_django import Settings
 
-from tracking.web.snippets import tracking_uri, training_snippet
+from tracking.web.snippets import tracking_uri, training_snippet, training_snippets
 
 
 class TestTrackingUri:
@@ -27,3 +29,15 @@ class TestTrainingSnippet:
         texts = [node.value for node in ast.walk(ast.parse(snippet)) if isinstance(node, ast.Constant)]
         assert experiment in texts
         assert len(snippet.splitlines()) == 5
+
+    @pytest.mark.parametrize("experiment", ["digits", 'it\'s "quoted"'])
+    def test_says_the_same_to_every_library(self, experiment: str) -> None:
+        snippets = training_snippets(uri="http://ann:mlp_t@127.0.0.1:5000/w/lab", experiment=experiment)
+
+        *in_python, curl = snippets
+        for one in in_python:
+            texts = [node.value for node in ast.walk(ast.parse(one.text)) if isinstance(node, ast.Constant)]
+            assert {"http://ann:mlp_t@127.0.0.1:5000/w/lab", experiment} <= set(texts)
+        words = shlex.split(curl.text)
+        assert words[2] == "http://ann:mlp_t@127.0.0.1:5000/w/lab/api/2.0/mlflow/experiments/create"
+        assert json.loads(words[-1]) == {"name": experiment}

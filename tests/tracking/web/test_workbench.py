@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from html import unescape
+from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
@@ -97,10 +98,30 @@ class TestColumns:
         assert "↑1" in html
         assert "↓2" in html
 
+    def test_change_places_with_their_neighbours(self, page: Page) -> None:
+        html = page(columns=["params.seed", "metrics.loss", "metrics.acc"])
+
+        menu = html[html.index('id="head-2"') : html.index('id="head-3"')]
+        moved = [parse_qs(link)["columns"] for link in re.findall(r'href="\?([^"]*)">Move to the', unescape(menu))]
+        assert moved == [
+            ["metrics.loss", "params.seed", "metrics.acc"],
+            ["params.seed", "metrics.acc", "metrics.loss"],
+        ]
+
     def test_draw_curves_when_asked(self, page: Page) -> None:
         html = page(columns="metrics.loss", spark="1")
 
         assert len(re.findall(r'<path d="M1\.5 [^"]+"', html)) == 6
+
+
+class TestLayout:
+    @pytest.mark.parametrize(
+        ("layout", "has"), [("", (True, True)), ("table", (True, False)), ("charts", (False, True))]
+    )
+    def test_is_the_table_the_charts_or_both(self, page: Page, layout: str, has: tuple[bool, bool]) -> None:
+        html = page(layout=layout)
+
+        assert ("data-runs-table" in html, "data-chart-grid" in html) == has
 
 
 class TestBaseline:
@@ -157,6 +178,7 @@ class TestSuggest:
         ("text", "offered"),
         [
             ("metrics.lo", ["metrics.loss"]),
+            ("metrics.loss < 1 AND metrics.", ["metrics.acc", "metrics.loss"]),
             ("seed", ["params.seed"]),
             ("params.optimizer = ", ["adam", "sgd"]),
             ("params.optimizer = 'sg", ["sgd"]),
