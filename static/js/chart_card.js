@@ -1,5 +1,5 @@
 // One chart of one metric in a grid: its plot, its tools, its legend, its values as a table.
-import { formatNumber, highlight, pointAt, purge, saveDrawing, savePicture, update } from "./chart.js";
+import { formatNumber, highlight, plotlyIsHere, pointAt, purge, saveDrawing, savePicture, update } from "./chart.js";
 import { decode, decodeGroup } from "./chart_figure.js";
 import { forgetCard, load, saveTable } from "./charts_data.js";
 import { axisOfX, cards, context, controls, copyOf, debounce, fill, groups, hidden, isGrouped, members, runs, text } from "./charts_shared.js";
@@ -156,6 +156,10 @@ export class Card {
 
   redraw() {
     if (!this.state || !this.isNear) return;
+    if (!globalThis.Plotly) {
+      plotlyIsHere().then(() => this.redraw());
+      return;
+    }
     const lines = members();
     const shown = [...lines.keys()].flatMap((uid) => this.traces.get(uid) ?? []);
     this.plot.classList.remove("is-waiting");
