@@ -8,7 +8,7 @@ TESTS := -n 4 --dist loadfile  # much of it waits for servers: two processes a c
 # Where it is set, each of hundreds of processes would compile this project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check proof bench screenshots translations clean
+.PHONY: run test check proof bench goals screenshots translations clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py serve
@@ -32,6 +32,9 @@ check: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp  # measures this server beside its peers and writes docs/performance.md; OPTIONS=--help
 	$(BIN)/python -m bench $(OPTIONS)
+
+goals: $(VENV)/test.stamp  # measures the portal's pages in Chromium and writes docs/portal.md; OPTIONS=--help
+	$(BIN)/python -m bench.goals $(OPTIONS)
 
 screenshots: $(VENV)/test.stamp  # the README's pictures, made anew
 	$(BIN)/python -m tests.support.screenshots

@@ -24,6 +24,8 @@ log = structlog.get_logger("mlportal.worker")
 
 SWEEP_EVERY_S = 5
 BROKER_TIMEOUT_S = 1  # a request that only wants to wake a worker up must not wait for a broker that is down
+POLL_S = 0.2  # how often the worker looks into the folder of messages
+CHECKPOINT_PAGES = 500  # SQLite's own are 1,000
 VISIBILITY_TIMEOUT_S = 3_600  # far beyond what a task takes: their work is cut into slices of seconds
 
 
@@ -49,6 +51,7 @@ def _broker() -> dict[str, object]:
             "data_folder_in": str(folders["messages"]),
             "data_folder_out": str(folders["messages"]),
             "control_folder": str(folders["control"]),
+            "polling_interval": POLL_S,
         },
     }
 
@@ -89,15 +92,20 @@ app.autodiscover_tasks([f"tracking.{room}" for room in ("audit", "identity", "ar
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def spare_memory(**_: object) -> None:
-    """Let a worker hold little of an SQLite database in memory: what it removes, it reads once."""
-    connection_created.connect(_hold_few_pages, dispatch_uid="a worker holds few pages")
+    """Let a worker hold little of an SQLite database in memory: what it removes, it reads once.
+
+    It also moves what was written into the file before a web process has to, and leaves the lock to those.
+    """
+    connection_created.connect(_step_back, dispatch_uid="a worker steps back")
 
 
-def _hold_few_pages(connection: Any, **_: object) -> None:
+def _step_back(connection: Any, **_: object) -> None:
     if connection.vendor == "sqlite":
+        connection.is_background = True
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA mmap_size=0")
             cursor.execute("PRAGMA cache_size=-8192")
+            cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
 
 
 @task_prerun.connect  # type: ignore[untyped-decorator]

@@ -41,6 +41,7 @@ ONCE = (
     "tests/sdk/",
     "tests/test_",
     "tests/tracking/charts/",
+    "tests/tracking/core/test_groups.py",
     "tests/tracking/search/",
 )
 # Files are handed to the processes of xdist in this order, so that none is left with a long one at the end.

@@ -270,12 +270,12 @@ class TestEndpoints:
         assert elsewhere == []
 
     def test_have_the_name_of_the_verb(self) -> None:
-        """A path that ends with what it names (a model, its tags, a file) has no verb: its method is one."""
+        """A path that ends with what it names (a model, its tags, an alias, a file) has no verb: its method is one."""
         both_ways = {"presigned_download_url": "presigned_url", "presigned_upload_url": "presigned_url"}
         verbs = [
             (route, found[1].replace("-", "_"))
             for route in ROUTES
-            if (found := re.fullmatch(r"2\.0/mlflow/[a-z-]+/([a-z-]+)", route.path))
+            if (found := re.fullmatch(r"2\.0/mlflow/[a-z-]+/((?!alias)[a-z-]+)", route.path))
         ]
 
         other = [

@@ -10,11 +10,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from mlportal._transport import Transport, quoted
-from mlportal.errors import NotFoundError
+from mlportal.errors import InvalidError, NotFoundError
 
 HISTORY_PAGE = 25_000
 RUNS_PAGE = 1_000
 MODELS_PAGE = 100
+REGISTRY_PAGE = 1_000
+PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 MOST_EXPERIMENTS = 500
 MOST_METRICS, MOST_PARAMS, MOST_TAGS = 1000, 100, 100
 LARGEST = sys.float_info.max
@@ -186,6 +188,35 @@ class MlflowApi:
         """Change a logged model: ``path`` is its quoted id, with what follows it."""
         self.transport.call(method, f"{self._root}/mlflow/logged-models/{path}", body=body)
 
+    def registered_models(self) -> Iterator[Any]:
+        """Yield the registered models of the workspace, prompts too, as MLflow's JSON."""
+        for filter_ in ("", PROMPTS):
+            yield from self._registry("registered-models", filter_)
+
+    def registered_model(self, name: str) -> Any:
+        """Return a registered model. :raises NotFoundError: if there is none of this name."""
+        return self.get("registered-models/get", {"name": name})["registered_model"]
+
+    def model_versions(self, name: str | None = None) -> Iterator[Any]:
+        """Yield the versions of the workspace, or of one registered model, prompts too, as MLflow's JSON."""
+        of_it = "" if name is None else f"name = {_quoted(name)}"
+        for prompts in ("", PROMPTS):
+            yield from self._registry("model-versions", " AND ".join(filter(None, (of_it, prompts))))
+
+    def change(self, method: str, path: str, body: object) -> Any:
+        """Return what a request by another method than GET and POST below ``mlflow/`` answers."""
+        return self.transport.call(method, f"{self._root}/mlflow/{path}", body=body)
+
+    def _registry(self, path: str, filter_: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            query = {"filter": filter_ or None, "max_results": REGISTRY_PAGE, "page_token": token}
+            answer = self.get(f"{path}/search", query)
+            yield from answer.get(path.replace("-", "_"), [])
+            token = answer.get("next_page_token")
+            if not token:
+                return
+
     def get(self, path: str, query: Mapping[str, Any]) -> Any:
         """Return what a GET below ``mlflow/`` answers."""
         return self.transport.get(f"{self._root}/mlflow/{path}", query)
@@ -241,6 +272,14 @@ def experiment_row(answer: Mapping[str, Any]) -> ExperimentRow:
         updated_at=_time(answer.get("last_update_time")),
         tags={one["key"]: one.get("value", "") for one in answer.get("tags", [])},
     )
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a filter has it: nothing is escaped there. :raises InvalidError: if it has both quotes."""
+    mark = '"' if "'" in text else "'"
+    if mark in text:
+        raise InvalidError(f"{text!r} has both kinds of quotes, which no filter can name.")
+    return f"{mark}{text}{mark}"
 
 
 def _time(epoch_ms: object) -> datetime | None:

@@ -7,9 +7,9 @@ const DIRECTION_MARKS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const UNITS = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]];
 const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array };
 
-export function column({ dtype, bdata }) {
+export function column({ dtype, bdata, offset = 0, divisor = 1 }) {
   const bytes = Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0));
-  return Float64Array.from(new ARRAYS[dtype](bytes.buffer));
+  return Float64Array.from(new ARRAYS[dtype](bytes.buffer), (number) => (number + offset) / divisor);
 }
 
 function columns(group) {

@@ -2,7 +2,7 @@
 
 export const root = document.querySelector("[data-chart-grid]");
 export const context = JSON.parse(document.getElementById("chart-grid-context").textContent);
-export const { text } = context;
+export const text = context.text;
 export const runs = new Map(context.runs.map((run, place) => [run.uid, { ...run, place }]));
 /** Groups of runs as they come: group id -> {name, colour, dash, place}, as `runs`. */
 export const groups = new Map();

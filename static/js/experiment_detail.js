@@ -11,6 +11,8 @@ const table = document.querySelector("[data-runs-table]");
 const form = document.getElementById("runs-form");
 const filterBox = document.getElementById("run-filter");
 
+const COMPARED_AT_FIRST = 5; // where none is chosen: the best ones, after a click on a column
+
 /** Return this page's address with some of its parts changed; an empty one is taken out. */
 function here(changes) {
   const url = new URL(location.href);
@@ -34,16 +36,18 @@ function startChoosing() {
   let anchor = null;
 
   const chosen = () => boxes.filter((box) => box.checked);
-  const uids = () => chosen().map((box) => box.value);
+  const uids = (some = chosen()) => some.map((box) => box.value);
+  const toCompare = () => (chosen().length ? chosen() : boxes.slice(0, COMPARED_AT_FIRST));
 
   function show() {
     const number = chosen().length;
     for (const box of boxes) box.closest("tr").classList.toggle("is-chosen", box.checked);
     all.checked = number === boxes.length;
     all.indeterminate = number > 0 && number < boxes.length;
-    compare.disabled = number < 2 && !matching.checked;
-    count.hidden = number === 0 || matching.checked;
-    count.textContent = `(${number})`;
+    const compared = toCompare().length;
+    compare.disabled = compared < 2 && !matching.checked;
+    count.hidden = compared < 2 || matching.checked;
+    count.textContent = number ? `(${number})` : fill(gettext("the first {n}"), { n: compared });
     chart.hidden = number === 0;
     base.hidden = number !== 1;
   }
@@ -87,7 +91,7 @@ function startChoosing() {
     if (verb === "compare" && !matching.checked) {
       event.preventDefault();
       const target = new URL(form.dataset.compareUrl, location.href);
-      target.search = `?runs=${uids().join(",")}`;
+      target.search = `?runs=${uids(toCompare()).join(",")}`;
       const now = new URL(location.href).searchParams;
       for (const name of ["x", "smooth", "logx", "logy", "clip", "link", "by", "base"]) if (now.has(name)) target.searchParams.set(name, now.get(name));
       location.assign(target);

@@ -8,18 +8,26 @@ import pytest
 from mlflow.entities import Metric, Param
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.charts import card, read_chart
+from tests.browser.charts import card, read_chart, wait_for_chart
 from tests.browser.conftest import new_context
-from tests.browser.content import WORKSPACE, Content
+from tests.browser.content import MANY, WORKSPACE, Content
 from tests.browser.watching import settle, watch
 
 MOST_ELEMENTS = 4000
 MOST_BYTES, MOST_BYTES_WITHOUT_CHARTS = 900_000, 250_000
-MOST_REQUESTS = 28  # the modules are as they were written: no build step joins them
+MOST_REQUESTS = 15
 RUNS, PARAMS, METRICS, CHARTED = 50, 100, 100, 10
-COUNT_CLICKS = (
-    "addEventListener('click', ({ detail }) => { window.clicks = (window.clicks ?? 0) + (detail > 0); }, true)"
-)
+SPIKED_STEPS, SPIKES, SPIKE, A_BATCH = 20_000, 20, 1e6, 1_000
+LIVE_RUNS, LIVE_METRICS, MOST_BYTES_A_TICK = 10, 10, 15_000
+POINTS_OF_ALL = "(plot) => plot.data.flatMap(({ x, y }) => [...x].map((at, i) => [at, y[i]]))"
+# The owner's page keeps the scripts of the tests before: only the first one counts.
+COUNT_CLICKS = """
+if (!("clicks" in window)) {
+  window.clicks = Number(sessionStorage.clicks ?? 0);
+  addEventListener("click", ({ detail }) => { window.clicks += detail > 0; }, true);
+  addEventListener("pagehide", () => { sessionStorage.clicks = window.clicks; });
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +98,57 @@ class TestPageOfAnExperiment:
         assert sum(received.values()) - for_charts <= MOST_BYTES_WITHOUT_CHARTS
 
 
+class TestCharts:
+    def test_show_each_spike_of_a_step(self, page: Page, content: Content) -> None:
+        client = content.client
+        experiment: str = client.create_experiment("spiked")
+        uid = client.create_run(experiment).info.run_id
+        spiked = range(501, SPIKED_STEPS, SPIKED_STEPS // SPIKES)
+        values = [SPIKE if step in spiked else 1 / (1 + step) for step in range(SPIKED_STEPS)]
+        for start in range(0, SPIKED_STEPS, A_BATCH):
+            steps = range(start, start + A_BATCH)
+            client.log_batch(uid, metrics=[Metric("loss", values[step], step, step) for step in steps])
+        client.set_terminated(uid)
+
+        page.goto(f"{WORKSPACE}/experiments/{experiment}?live=0")
+
+        (line,) = read_chart(page, "loss").lines.values()
+        assert len(line) < SPIKED_STEPS / 4
+        band = card(page, "loss").locator(".chart-plot").evaluate(POINTS_OF_ALL)
+        high = [x for x, y in [*line, *band] if y == SPIKE]
+        pixel = SPIKED_STEPS / 200
+        assert len(spiked) == SPIKES
+        assert all(any(abs(x - step) <= pixel for x in high) for step in spiked)
+
+    def test_cost_few_bytes_a_tick(self, page: Page, content: Content) -> None:
+        client = content.client
+        experiment: str = client.create_experiment("ticking")
+        uids = [client.create_run(experiment).info.run_id for _ in range(LIVE_RUNS)]
+        keys = [f"m{number}" for number in range(LIVE_METRICS)]
+        for uid in uids:
+            client.log_batch(uid, metrics=[Metric(key, step, step, step) for key in keys for step in range(50)])
+        page.set_viewport_size({"width": 1920, "height": 3000})
+        page.goto(f"{WORKSPACE}/experiments/{experiment}?live=2")
+        for key in keys:
+            read_chart(page, key)
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        received: list[float] = []
+        network.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+
+        with page.expect_response(lambda answer: "/charts/series" in answer.url and answer.status == 200):
+            for uid in uids:
+                client.log_batch(uid, metrics=[Metric(key, 1.5, 50, 50) for key in keys])
+        wait_for_chart(page, keys[-1], "plot.data[0].x.length === 51")
+
+        assert max(received) <= MOST_BYTES_A_TICK  # one answer holds all ten charts
+
+
 class TestClicks:
     @pytest.fixture(autouse=True)
     def counted(self, page: Page) -> None:
-        page.add_init_script(
-            f"{COUNT_CLICKS}; clicks = Number(sessionStorage.clicks ?? 0);"
-            "addEventListener('pagehide', () => { sessionStorage.clicks = clicks; })"
-        )
+        page.add_init_script(COUNT_CLICKS)
+        page.evaluate("window.clicks = 0")  # what the page before hands on
 
     def test_are_three_to_compare_five_runs(self, page: Page, content: Content) -> None:
         page.goto(content.path("experiment, many runs"))
@@ -108,6 +160,27 @@ class TestClicks:
 
         expect(page).to_have_url(re.compile(r"/compare\?runs="))
         assert page.evaluate("clicks") == 3
+
+    def test_are_two_to_compare_the_best_five(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment, many runs"))
+
+        page.get_by_role("columnheader", name="loss").get_by_role("link").click()
+        page.get_by_role("button", name="Compare the first 5").click()
+
+        expect(page).to_have_url(re.compile(r"/compare\?runs="))
+        best = [f"trial {MANY - 1 - place}" for place in range(5)]
+        expect(page.locator(".compare-table thead").first.locator("bdi")).to_have_text(best)
+        assert page.evaluate("clicks") == 2
+
+    def test_are_two_for_the_mean_over_seeds(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment"))
+
+        page.get_by_role("button", name="Menu of optimizer").click()
+        page.locator(".head-menu:popover-open").get_by_role("link", name="Group by it").click()
+
+        row = page.locator("#runs-part tbody tr", has_text="adamw")
+        expect(row).to_contain_text("±")
+        assert page.evaluate("clicks") == 2
 
     def test_are_none_to_share_what_one_sees(self, page: Page, content: Content) -> None:
         page.goto(content.path("experiment"))

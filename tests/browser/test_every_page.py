@@ -1,33 +1,50 @@
-"""Every page, light and dark, wide and narrow: nothing to complain about."""
+"""Every page, in both languages, light and dark, from a phone to a wide screen: nothing to complain about."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.charts import card, read_chart
 from tests.browser.content import PAGES, Content
-from tests.browser.watching import find_barriers, find_overflow, settle
+from tests.browser.watching import find_barriers, find_overflow, lengthen, settle
 
-WIDE, NARROW = 1280, 390
+NARROW, USUAL = 390, 1280
+WIDTHS = (1920, 320, NARROW)  # 320: a screen of 1280 at 400 %
+# Colours change with the theme alone, words with the language alone: two opposite corners show each of them.
+CORNERS = (
+    pytest.param("en", "light", USUAL, id="en-light"),
+    pytest.param("zh-hans", "dark", NARROW, id="zh-dark"),
+    pytest.param("en", "dark", NARROW, id="en-dark", marks=pytest.mark.proof),
+    pytest.param("zh-hans", "light", USUAL, id="zh-light", marks=pytest.mark.proof),
+)
 
 
+def resize(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    settle(page)
+
+
+@pytest.mark.parametrize("name", PAGES)
 class TestEveryPage:
-    @pytest.mark.parametrize("name", PAGES)
-    def test_is_accessible_and_fits(self, page: Page, content: Content, name: str) -> None:
-        """Colours change with the theme alone, places with the width alone: axe-core looks at two opposite corners."""
+    @pytest.mark.parametrize(("language", "scheme", "width"), CORNERS)
+    def test_is_accessible_and_fits(
+        self, page: Page, content: Content, name: str, language: str, scheme: str, width: int
+    ) -> None:
+        page.context.add_cookies([{"name": "language", "value": language, "url": content.portal.url}])
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        page.set_viewport_size({"width": width, "height": 844})
+
         page.goto(content.path(name))
+
         settle(page)
+        assert page.locator("html").get_attribute("lang") == language
         found = find_barriers(page) + find_overflow(page)
-
-        page.set_viewport_size({"width": NARROW, "height": 844})
-        settle(page)
+        for other in WIDTHS:
+            resize(page, other)
+            found += find_overflow(page)
+        lengthen(page)
         found += find_overflow(page)
-        page.emulate_media(color_scheme="dark")
-        settle(page)
-        found += find_barriers(page) + find_overflow(page)
-        page.set_viewport_size({"width": WIDE, "height": 900})
-        settle(page)
+        resize(page, USUAL)
         found += find_overflow(page)
-
         assert not found, "\n".join(found)
 
 

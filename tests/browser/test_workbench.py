@@ -89,8 +89,12 @@ class TestSavedView:
 
 class TestLiveRows:
     def test_change_in_place_and_announce_new_runs(self, page: Page, content: Content) -> None:
-        page.goto(f"{content.path('experiment, live')}?columns=metrics.pulse")
+        """What one has chosen, where one stands and how far one has scrolled stay as they are."""
+        page.set_viewport_size({"width": 500, "height": 500})
+        page.goto(f"{content.path('experiment, live')}?columns=metrics.pulse&columns=metrics.loss&columns=params.lr")
         page.get_by_role("checkbox", name="Choose marathon").check()
+        page.evaluate("scrollTo(0, 100), document.querySelector('#runs-part .table-scroll').scrollTo(150, 0)")
+        page.evaluate("window.isSame = true")
 
         content.client.log_metric(content.live_run, "pulse", 123.0, step=1)
         run = content.client.create_run(content.live, run_name="newcomer")
@@ -99,3 +103,6 @@ class TestLiveRows:
         expect(page.get_by_role("cell", name="123", exact=True)).to_be_visible()
         expect(page.locator("[data-news]")).to_contain_text("1 new run.")
         expect(page.get_by_role("checkbox", name="Choose marathon")).to_be_checked()
+        expect(page.get_by_role("checkbox", name="Choose marathon")).to_be_focused()
+        scrolled = "[scrollY, document.querySelector('#runs-part .table-scroll').scrollLeft, window.isSame]"
+        assert page.evaluate(scrolled) == [100, 150, True]

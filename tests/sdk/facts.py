@@ -7,6 +7,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, LoggedModel, Run, ViewType
+from mlflow.entities.model_registry import ModelVersion
 from mlportal import Workspace
 
 from tests.support.foreign import VISION
@@ -47,6 +48,25 @@ def facts(client: MlflowClient, folder: Path | None) -> dict[str, dict[str, Any]
         }
         for run in runs
     }
+
+
+def registry(client: MlflowClient) -> dict[str, Any]:
+    """Return all registered models, prompts too, and their versions; runs are told by their names."""
+    names = {run.info.run_id: run.info.run_name for run in all_runs(client)}
+    found = {}
+    for prompts in ("", "tags.`mlflow.prompt.is_prompt` = 'true'"):
+        versions = client.search_model_versions(prompts)
+        for one in client.search_registered_models(prompts):
+            mine = {int(v.version): _version(v, names) for v in versions if v.name == one.name}
+            found[one.name] = (one.description or "", dict(one._tags), dict(one.aliases), mine)
+    return found
+
+
+def _version(one: ModelVersion, names: dict[str, str]) -> tuple[Any, ...]:
+    tags = {key: value for key, value in one.tags.items() if key != SOURCE}
+    is_file = bool(one.run_id) and not (one.source or "").startswith("models:")
+    below = (one.source or "").rpartition(f"{one.run_id}/")[2].replace("artifacts/", "") if is_file else ""
+    return (one.description or "", one.current_stage, tags, names.get(one.run_id or ""), below)
 
 
 def _experiment(one: Experiment) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from mlportal import Workspace
 from mlportal.migration import export_workspace, import_into
 
 from tests.sdk.cli import Cli
-from tests.sdk.facts import content, facts, stock
+from tests.sdk.facts import content, facts, registry, stock
 from tests.support.foreign import LONG, fill
 from tests.support.portal import Portal
 from tests.support.programs import wait_until
@@ -55,6 +55,7 @@ class TestExport:
         assert (done.code, done.data["is_verified"], again.changed) == (0, True, 0)
         assert done.data["counts"]["points"] == LONG + 15
         assert facts(stock(back), tmp_path / "back") == facts(stock(full), tmp_path / "full")
+        assert registry(stock(back)) == registry(stock(full))
         back._transport.close()
 
     def test_holds_tables_that_say_all_and_a_manifest(self, full: Workspace, exported: Path) -> None:
@@ -65,7 +66,7 @@ class TestExport:
 
         assert manifest["counts"] == {
             "experiments": 3, "runs": 6, "params": 7, "tags": manifest["tables"]["tags"]["rows"], "models": 1,
-            "files": 4, "points": LONG + 15, "bytes": 1_280_014,
+            "registered_models": 2, "model_versions": 3, "files": 4, "points": LONG + 15, "bytes": 1_280_014,
         }  # fmt: skip
         assert len(points) == LONG + 15
         assert [BITS.pack(row["value"]).hex() for row in points if row["key"] == "odd" and row["step"] > -3][::-1] == [

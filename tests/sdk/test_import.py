@@ -12,10 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 from mlportal import Workspace
 from mlportal.migration import Progress, import_into
+from mlportal.migration.lease import only_import
 
 from tests.sdk.cli import Cli
-from tests.sdk.facts import DONE, SOURCE, all_runs, content, facts, stock
-from tests.support.foreign import LONG, START_MS, VISION, fill, mlflow_server
+from tests.sdk.facts import DONE, SOURCE, all_runs, content, facts, registry, stock
+from tests.support.foreign import CLASSIC, LONG, START_MS, VISION, fill, mlflow_server
 from tests.support.portal import Portal
 from tests.support.programs import wait_until
 from tests.support.sdk import client_environ
@@ -28,7 +29,10 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with mlflow_server(folder) as url:
         client = MlflowClient(url)
         fill(client, tmp_path_factory.mktemp("files"))
-        client.create_registered_model("classic")
+        (model,) = client.search_logged_models([client.get_experiment_by_name(VISION).experiment_id])
+        client.create_registered_model("logged")
+        client.create_model_version("logged", f"models:/{model.model_id}", model_id=model.model_id)
+        client.copy_model_version("models:/logged/1", "a copy")
         yield url
 
 
@@ -67,10 +71,14 @@ class TestImport:
 
         assert (done.code, done.data["is_verified"]) == (0, True)
         assert done.data["counts"] == {
-            "models imported": 1, "runs imported": 6, "points": LONG + 15, "files": 4, "bytes": 1_280_014,
+            "models imported": 1, "registered models imported": 4, "runs imported": 6, "versions imported": 5,
+            "points": LONG + 15, "files": 4, "bytes": 1_280_014,
         }  # fmt: skip
-        assert done.data["skipped"] == {"registered models": 1, "model versions": 0}
-        assert facts(stock(lab), tmp_path / "here") == facts(MlflowClient(foreign), tmp_path / "there")
+        here = stock(lab)
+        assert facts(here, tmp_path / "here") == facts(MlflowClient(foreign), tmp_path / "there")
+        assert registry(here) == registry(MlflowClient(foreign))
+        (model,) = here.search_logged_models([here.get_experiment_by_name(VISION).experiment_id])
+        assert here.get_model_version_download_uri("a copy", "1") == model.artifact_location
 
     def test_takes_files_from_wherever_the_server_keeps_them(
         self, foreign: str, lab: Workspace, tmp_path: Path, name: str
@@ -97,6 +105,7 @@ class TestImport:
         # MLflow's file store loses the step of a point that has a dataset; the line in its file has it.
         there["子 child"]["points"]["val"] = [(1, START_MS, "0.5"), (2, START_MS, "0.75")]
         assert facts(stock(lab), None) == there
+        assert registry(stock(lab)) == registry(MlflowClient(f"file:{mlruns}"))
         parent = next(run for run in all_runs(stock(lab)) if run.info.run_name == "parent")
         lab.get_run(parent.info.run_id).download_files(None, tmp_path / "files")
         assert content(tmp_path / "files") == content(next(mlruns.glob("*/*/artifacts/notes.txt")).parent)
@@ -166,22 +175,39 @@ class TestImport:
     def test_of_a_dry_run_writes_nothing(self, mlruns: Path, lab: Workspace, cli: Cli) -> None:
         done = cli("import", str(mlruns), "-w", lab.name, "--dry-run")
 
-        assert (done.code, done.out.count("planned"), "Nothing was written." in done.err) == (0, 7, True)
+        assert (done.code, done.out.count("planned"), "Nothing was written." in done.err) == (0, 12, True)
         assert all_runs(stock(lab)) == []
 
-    def test_names_lines_that_are_damaged_and_what_is_left_out(self, mlruns: Path, lab: Workspace, cli: Cli) -> None:
+    def test_lets_no_other_import_begin_meanwhile(self, mlruns: Path, lab: Workspace, cli: Cli) -> None:
+        with only_import(lab._mlflow, "theirs"):
+            done = cli("import", str(mlruns), "-w", lab.name)
+
+        assert (done.code, "Another import writes into this workspace: theirs, by process" in done.err) == (4, True)
+        assert all_runs(stock(lab)) == []
+        assert cli("import", str(mlruns), "-w", lab.name, "-e", "gone").code == 0
+        assert registry(stock(lab)) == {}
+
+    def test_does_not_mix_its_versions_with_others(self, mlruns: Path, lab: Workspace) -> None:
+        client = stock(lab)
+        client.create_registered_model(CLASSIC)
+        client.create_model_version(CLASSIC, "s3://bucket/mine")
+
+        report = import_into(lab, str(mlruns))
+
+        wrong = {one.source_id: one.problems for one in report.outcomes if one.kind == "version" and one.problems}
+        assert list(wrong) == [f"{CLASSIC}/1"]
+        assert "was here before" in wrong[f"{CLASSIC}/1"][0]
+        assert client.get_model_version(CLASSIC, "1").source == "s3://bucket/mine"
+
+    def test_names_lines_that_are_damaged(self, mlruns: Path, lab: Workspace, cli: Cli) -> None:
         damaged = next(mlruns.glob("*/*/metrics/train/loss"))
         with damaged.open("a") as file:
             file.write("1700000000000 not-a-number 7\n")
-        (mlruns / "models" / "classic" / "version-1").mkdir(parents=True)
-        for meta in ("meta.yaml", "version-1/meta.yaml"):
-            (mlruns / "models" / "classic" / meta).write_text("name: classic\n")
 
         done = cli("import", str(mlruns), "-w", lab.name)
 
         assert done.code == 9
         assert f"{damaged}:{LONG + 1}: no metric" in done.err
-        assert "registered models: 1" in done.err
         parent = next(run for run in all_runs(stock(lab)) if run.info.run_name == "parent")
         assert len(stock(lab).get_metric_history(parent.info.run_id, "train/loss")) == LONG
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.support.programs import free_port, wait_until
 START_MS = 1_700_000_000_000
 LONG = 1000
 VISION = "视觉 vision"
+CLASSIC = "it's 经典"
 
 
 @contextmanager
@@ -74,7 +76,26 @@ def fill(client: MlflowClient, folder: Path) -> dict[str, str]:
         client.log_metric(ids[name], "loss", 0.5, timestamp=START_MS, step=1)
         client.set_terminated(ids[name], end_time=START_MS + 1)
     client.delete_experiment(gone)
+    _register(client, ids["parent"])
     return ids
+
+
+def _register(client: MlflowClient, run_id: str) -> None:
+    """Register a model with two versions, and a third between them that is deleted; and a prompt."""
+    client.create_registered_model(CLASSIC, tags={"team": "a/b"}, description="# 模型")
+    folder = f"{client.get_run(run_id).info.artifact_uri}/a/b"
+    for number in range(3):
+        client.create_model_version(CLASSIC, folder, run_id, tags={"n": str(number)}, description=f"no. {number}")
+    client.delete_model_version(CLASSIC, "2")
+    with warnings.catch_warnings():  # people still have stages
+        warnings.simplefilter("ignore")
+        client.transition_model_version_stage(CLASSIC, "3", "Staging")
+    client.set_registered_model_alias(CLASSIC, "champion", "1")
+    prompts = client._get_registry_client()  # the client's own words for prompts need the fluent API's address
+    is_prompt = {"mlflow.prompt.is_prompt": "true"}
+    prompts.create_registered_model("hello", is_prompt)
+    text = {**is_prompt, "mlflow.prompt.text": "Hello {{who}}"}
+    prompts.create_model_version("hello", "dummy-source", tags=text)
 
 
 def _run(client: MlflowClient, experiment_id: str, name: str, at: int) -> str:

@@ -83,6 +83,7 @@ PAGES: Table = {
     "orphans": {"GET": OWNER, "POST": OWNER},
     "docs": {"GET": PERSON},
     "account/link": {"POST": PERSON},  # where a provider is set up; else 404
+    "account/unlink": {"POST": PERSON},
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},

@@ -53,6 +53,7 @@ HEADERS = {
 # The door is open, and what stands behind it says no to what this test brings along.
 REFUSING = {
     "account/link": "no provider is set up",
+    "account/unlink": "no provider is set up",
     "sign-in/<str:link>": "the link is made up",
     "api/v1/workspaces/<str:workspace>/tracking-uri/renew": "an access token is not renewed",
 }

@@ -8,11 +8,21 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from tracking.api.base import Endpoint, MlflowView, NoEndpoint
-from tracking.api.mlflow import artifacts, experiments, logged_models, metrics, mlflow_artifacts, runs, server
+from tracking.api.mlflow import (
+    artifacts,
+    experiments,
+    logged_models,
+    metrics,
+    mlflow_artifacts,
+    model_versions,
+    registered_models,
+    runs,
+    server,
+)
 from tracking.api.portal import urls as portal
 from tracking.workspaces.types import Permission
 
@@ -31,6 +41,7 @@ class Route:
 
 E2, R2, M2, A2 = "2.0/mlflow/experiments", "2.0/mlflow/runs", "2.0/mlflow/metrics", "2.0/mlflow/artifacts"
 L2, P2 = "2.0/mlflow/logged-models", "2.0/mlflow-artifacts"
+G2, V2 = "2.0/mlflow/registered-models", "2.0/mlflow/model-versions"
 
 ROUTES = (
     Route("POST", f"{E2}/create", experiments.create, WRITE),
@@ -72,6 +83,28 @@ ROUTES = (
     Route("PATCH", f"{L2}/<str:model_id>/tags", logged_models.set_tags, WRITE),
     Route("DELETE", f"{L2}/<str:model_id>/tags/<path:tag_key>", logged_models.delete_tag, WRITE),
     Route("GET", f"{L2}/<str:model_id>/artifacts/directories", logged_models.list_directory, READ),
+    Route("POST", f"{G2}/create", registered_models.create, WRITE),
+    Route("GET", f"{G2}/get", registered_models.get, READ),
+    Route("GET", f"{G2}/search", registered_models.search, READ),
+    Route("PATCH", f"{G2}/update", registered_models.update, WRITE),
+    Route("POST", f"{G2}/rename", registered_models.rename, WRITE),
+    Route("DELETE", f"{G2}/delete", registered_models.delete, WRITE),
+    Route("POST", f"{G2}/set-tag", registered_models.set_tag, WRITE),
+    Route("DELETE", f"{G2}/delete-tag", registered_models.delete_tag, WRITE),
+    Route("POST", f"{G2}/alias", registered_models.set_alias, WRITE),
+    Route("GET", f"{G2}/alias", registered_models.get_by_alias, READ),
+    Route("DELETE", f"{G2}/alias", registered_models.delete_alias, WRITE),
+    Route("GET", f"{G2}/get-latest-versions", registered_models.get_latest_versions, READ),
+    Route("POST", f"{G2}/get-latest-versions", registered_models.get_latest_versions, READ),
+    Route("POST", f"{V2}/create", model_versions.create, WRITE),
+    Route("GET", f"{V2}/get", model_versions.get, READ),
+    Route("GET", f"{V2}/get-download-uri", model_versions.get_download_uri, READ),
+    Route("GET", f"{V2}/search", model_versions.search, READ),
+    Route("PATCH", f"{V2}/update", model_versions.update, WRITE),
+    Route("DELETE", f"{V2}/delete", model_versions.delete, WRITE),
+    Route("POST", f"{V2}/set-tag", model_versions.set_tag, WRITE),
+    Route("DELETE", f"{V2}/delete-tag", model_versions.delete_tag, WRITE),
+    Route("POST", f"{V2}/transition-stage", model_versions.transition_stage, WRITE),
     Route("GET", f"{P2}/artifacts", mlflow_artifacts.list, READ),
     Route("GET", f"{P2}/artifacts/<path:path>", mlflow_artifacts.download, READ),
     Route("PUT", f"{P2}/artifacts/<path:path>", mlflow_artifacts.upload, WRITE),
@@ -93,22 +126,33 @@ PLACES = ("", "w/<str:workspace>/")
 ELSEWHERE = ("get-artifact", "model-versions/get-artifact", "graphql", "v1/traces", "gateway/<path:rest>")
 
 
-def _patterns() -> list[URLPattern]:
+def _endpoints() -> list[URLPattern]:
+    """Return what stands below a root.
+
+    Files come first: their addresses are many, and each is looked for anew, while where the others lead is remembered
+    (portal.middleware).
+    """
     by_path: defaultdict[str, dict[str, tuple[Endpoint[Any], Permission]]] = defaultdict(dict)
     for route in ROUTES:
         by_path[route.path][route.method] = (route.endpoint, route.need)
-    patterns = []
+    return [
+        *(
+            path(below, csrf_exempt(MlflowView.as_view(endpoints=by_path[below])))
+            for below in sorted(by_path, key=lambda below: "<path:" not in below)
+        ),
+        path("<path:rest>", NoEndpoint.as_view()),
+    ]
+
+
+def _places() -> list[URLPattern | URLResolver]:
+    endpoints = _endpoints()
+    patterns: list[URLPattern | URLResolver] = []
     for place in PLACES:
+        patterns += [path(f"{place}{root}/", include(endpoints)) for root in ("api", "ajax-api")]
         patterns += [path(f"{place}health", server.health), path(f"{place}version", server.version)]
-        for root in ("api", "ajax-api"):
-            patterns += [
-                path(f"{place}{root}/{below}", csrf_exempt(MlflowView.as_view(endpoints=endpoints)))
-                for below, endpoints in by_path.items()
-            ]
-            patterns.append(path(f"{place}{root}/<path:rest>", NoEndpoint.as_view()))
         patterns += [path(f"{place}{below}", NoEndpoint.as_view()) for below in ELSEWHERE]
     return patterns
 
 
 # The REST API v1 comes first: what stands below /api/ and is neither is answered as MLflow's.
-urlpatterns = [*portal.urlpatterns, *_patterns()]
+urlpatterns = [path(portal.PREFIX, include(portal.urlpatterns)), *_places()]

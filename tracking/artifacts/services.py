@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import named_within, the_store, workspace_folder
 from tracking.artifacts.types import Cleared, ObjectHead
+from tracking.core.commits import without_waiting
 from tracking.core.errors import InvalidParameterError, NotFoundError, QuotaExceededError
 from tracking.workspaces.models import Workspace
 from tracking.workspaces.queries import count_artifact_bytes, get_quota, list_unmeasured
-from tracking.workspaces.services import add_artifact_bytes
+from tracking.workspaces.services import add_artifact_bytes, note_measured
 
 ABANDONED_AFTER = timedelta(hours=24)
 MEASURED_EVERY = timedelta(hours=24)
@@ -31,7 +32,8 @@ def put_file(
         head = the_store().put(
             folder / path, _within_quota(workspace, chunks, size_bytes, replaced), size_bytes=size_bytes
         )
-    add_artifact_bytes(workspace_id=workspace.pk, change=head.size_bytes - replaced)
+    with without_waiting():  # the file is durable; a count that is lost is put right by ``measure_usage``
+        add_artifact_bytes(workspace_id=workspace.pk, change=head.size_bytes - replaced)
     return head
 
 
@@ -75,7 +77,8 @@ def measure_usage(*, now: datetime) -> int:
     for workspace in due:
         counted = count_artifact_bytes(workspace=workspace)
         _, size_bytes = the_store().usage(workspace_folder(workspace))
-        add_artifact_bytes(workspace_id=workspace.pk, change=size_bytes - counted, measured_at=now)
+        add_artifact_bytes(workspace_id=workspace.pk, change=size_bytes - counted)
+        note_measured(workspace_id=workspace.pk, now=now)
     return len(due)
 
 

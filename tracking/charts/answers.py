@@ -12,14 +12,14 @@ import msgspec
 
 from tracking.charts.asking import SeriesAsked
 from tracking.charts.groups import GroupTrace, group_traces
-from tracking.charts.series import Curve, Range, Trace, XAxis, chart_traces, shared_range, step_range
+from tracking.charts.series import Curve, Range, Trace, View, XAxis, chart_traces, shared_range, step_range, widen
 from tracking.charts.state import State
 from tracking.core.clock import to_ms
 from tracking.metrics.blocks import FULL
 from tracking.metrics.codec import Points
 from tracking.metrics.downsample import grid_width
 from tracking.metrics.pyramid import Buckets
-from tracking.metrics.queries import read_curves, read_series, series_by_run
+from tracking.metrics.queries import find_stored, read_curves, read_placed, read_series, series_by_run
 from tracking.metrics.types import SeriesRow
 from tracking.runs.queries import find_runs, values_by_uid
 from tracking.runs.types import RunStatus
@@ -94,8 +94,10 @@ class Sources:
         for metric in stale:
             if metric in points:
                 chart_range, curves = _closed(asked.range, _range_of(points[metric], asked)), points[metric]
-            else:
+            elif asked.view.is_plain:
                 chart_range, curves = self._read_long(asked, metric)
+            else:
+                chart_range, curves = self._read_placed(asked, metric)
             state = State.of(chart_range, self.counts(asked, metric))
             states[metric] = state.to_text()
             wanted = {self.runs[place].uid for place in state.changed_places(before[metric])}
@@ -111,7 +113,7 @@ class Sources:
         wanted: set[str],
         answer: ChartData,
     ) -> None:
-        view = asked.view.among(len(self.runs)) if asked.grouping is None else asked.view
+        view = self._view(asked)
         if asked.grouping is None:
             answer.traces += chart_traces(
                 metric=metric, curves=curves, view=view, chart_range=chart_range, wanted=wanted
@@ -133,7 +135,7 @@ class Sources:
 
     def _read_short(self, asked: SeriesAsked, metrics: Sequence[str]) -> dict[str, list[Curve]]:
         """Read all points of the metrics that have few, or whose summaries would not show the same."""
-        short = [metric for metric in metrics if not (asked.view.is_plain and self._is_long(asked, metric))]
+        short = [metric for metric in metrics if not (asked.view.takes_summaries and self._is_long(asked, metric))]
         x_key = [asked.view.x_metric] if asked.view.x is XAxis.METRIC else []
         points = read_series(runs=self.runs, keys=[*short, *x_key]) if short else {}
         return {
@@ -156,15 +158,39 @@ class Sources:
         )
         chart_range = _closed(asked.range, shared) or shared
         low, high = (min(max(end, -(2.0**63)), 2.0**63 - 1024) for end in chart_range)
-        view = asked.view.among(len(self.runs)) if asked.grouping is None else asked.view
+        view = self._view(asked)
         found = read_curves(
             runs=self.runs,
             key=metric,
             steps=(math.ceil(low), math.floor(high)),
             width=grid_width(chart_range, pixels=view.pixels),
-            few=min(FULL, max(MANY_POINTS // len(self.runs), 512)),
+            few=self._few(),
         )
         return chart_range, self._curves(metric, found, {})
+
+    def _read_placed(self, asked: SeriesAsked, metric: str) -> tuple[Range | None, list[Curve]]:
+        """Do the same where summaries do not make up the buckets: over time, or on a logarithmic axis."""
+        view, started_ms = self._view(asked), {run.uid: to_ms(run.started_at) or 0 for run in self.runs}
+        axes = {uid: view.axis(at_ms) for uid, at_ms in started_ms.items()}
+        while True:  # until no compaction comes between
+            stored = find_stored(runs=self.runs, key=metric, axes=axes)
+            if stored is None:
+                continue
+            bounds = [found for uid, one in stored.items() if (found := one.bounds(axes[uid])) is not None]
+            if not bounds:
+                return asked.range, self._curves(metric, dict.fromkeys(stored, Points.empty()), {})
+            shared = widen((min(low for low, _ in bounds), max(high for _, high in bounds)))
+            chart_range = _closed(asked.range, shared) or shared
+            grids = {uid: view.grid(chart_range, at_ms) for uid, at_ms in started_ms.items()}
+            found = read_placed(stored=stored, grids=grids, few=self._few())
+            if found is not None:
+                return chart_range, self._curves(metric, found, {})
+
+    def _view(self, asked: SeriesAsked) -> View:
+        return asked.view.among(len(self.runs)) if asked.grouping is None else asked.view
+
+    def _few(self) -> int:
+        return min(FULL, max(MANY_POINTS // len(self.runs), 512))
 
     def _curves(
         self, metric: str, found: Mapping[str, Points | Buckets | None], x_points: Mapping[str, Points]
@@ -184,8 +210,8 @@ class Sources:
 
 
 def _range_of(curves: Sequence[Curve], asked: SeriesAsked) -> Range | None:
-    xs = [curve.x(asked.view.x) for curve in curves]
-    return shared_range([x[x > 0] for x in xs] if asked.view.is_log_x else xs)
+    xs = (curve.x(asked.view.x) for curve in curves)
+    return shared_range((x[x > 0] for x in xs) if asked.view.is_log_x else xs)
 
 
 def _closed(asked: Range | None, shared: Range | None) -> Range | None:

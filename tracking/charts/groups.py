@@ -20,6 +20,7 @@ from tracking.core.errors import InvalidParameterError
 from tracking.metrics import pyramid
 from tracking.metrics.codec import Points
 from tracking.metrics.downsample import Indices, bucket_count, first_of_each, grid_width, kinds_of
+from tracking.metrics.grids import Axis
 from tracking.metrics.pyramid import Buckets, starts_of
 from tracking.runs.types import KeyKind
 
@@ -116,7 +117,7 @@ def group_traces(
     if chart_range is None:
         return []
     members: dict[str | None, list[tuple[Curve, Floats, Floats | None]]] = {}
-    placed = placed_curves(curves, view)
+    placed = list(placed_curves(curves, view))
     for member in placed:
         members.setdefault(group_by_uid.get(member[0].uid), []).append(member)
     grid = _Grid.of(placed, view, chart_range)
@@ -148,7 +149,7 @@ class _Grid:
     x: Floats
     width: float
     range: Range
-    is_log: bool
+    view: View
 
     @classmethod
     def of(cls, placed: Sequence[tuple[Curve, Floats, Floats | None]], view: View, chart_range: Range) -> "_Grid":
@@ -159,20 +160,20 @@ class _Grid:
             ]
             xs = np.unique(np.concatenate([np.empty(0), *parts]))
             if len(xs) <= 2 * bucket_count(view.pixels):
-                return cls(xs, xs, 0.0, chart_range, view.is_log_x)
+                return cls(xs, xs, 0.0, chart_range, view)
         if view.is_log_x:
             low, high = float(np.log2(low)), float(np.log2(high))
         width = grid_width((low, high), pixels=view.pixels)
         places = np.arange(math.floor(low / width), math.floor(high / width) + 1, dtype=np.float64)
         x = np.clip((places + 0.5) * width, low, high)
-        return cls(places, np.exp2(x) if view.is_log_x else x, width, chart_range, view.is_log_x)
+        return cls(places, np.exp2(x) if view.is_log_x else x, width, chart_range, view)
 
     def reduce(self, curve: Curve, x: Floats, y: Floats | None) -> _Reduced:
         """Put a run on the grid: its points, smoothed or as logged, or the buckets that summarise them."""
         if not isinstance(curve.points, Points):
-            return self._reduce_buckets(curve.points)
+            return self._reduce_buckets(curve.points, self.view.axis(curve.started_ms))
         values = _values(curve, y)
-        index = np.flatnonzero(_is_within(x, self.range, self.is_log))
+        index = np.flatnonzero(_is_within(x, self.range, self.view.is_log_x))
         index = index[np.argsort(x[index], kind="stable")]
         is_finite = np.isfinite(values[index])
         finite, nonfinite = index[is_finite], index[~is_finite]
@@ -195,11 +196,12 @@ class _Grid:
     def _places(self, x: Floats) -> Floats:
         if not self.width:
             return x
-        places: Floats = np.floor((np.log2(x) if self.is_log else x) / self.width)
+        places: Floats = np.floor((np.log2(x) if self.view.is_log_x else x) / self.width)
         return places
 
-    def _reduce_buckets(self, found: Buckets) -> _Reduced:
-        merged = pyramid.merge([found], by=int(math.log2(self.width)) - (pyramid.level_for(self.width) or 0))
+    def _reduce_buckets(self, found: Buckets, axis: Axis) -> _Reduced:
+        by = int(math.log2(self.width)) - (pyramid.level_for(self.width) or 0) if self.view.is_plain else 0
+        merged = pyramid.merge([found], by=by) if by else found
         finite = merged[merged["count"] > 0]
         low, high = finite["low_value"], finite["high_value"]
         having = [(merged[f"{name}_step"][merged[f"{name}_count"] > 0], kind) for name, kind in pyramid.KINDS.items()]
@@ -209,7 +211,7 @@ class _Grid:
             np.clip(np.nan_to_num(finite["sum"] / finite["count"]), low, high),
             low,
             high,
-            np.concatenate([steps for steps, _ in having]).astype(np.float64),
+            axis.x(np.concatenate([positions for positions, _ in having])),
             np.concatenate([np.full(len(steps), kind, np.int8) for steps, kind in having]),
             marked,
             int(merged["count"].sum()) + marked,
@@ -251,6 +253,7 @@ def _group_trace(
             marked_x[by_x],
             np.concatenate([one.kinds for one in reduced])[by_x],
             sum(one.marked for one in reduced),
+            grid.view,
         ),
         total=sum(one.total for one in reduced),
     )

@@ -2,9 +2,10 @@
 
 import base64
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics import smoothing
 from tracking.metrics.codec import Points
-from tracking.metrics.downsample import Sampled, buckets, buckets_log_x, grid_width, merge_buckets
+from tracking.metrics.downsample import Sampled, buckets, buckets_log_x, grid_width, merge_buckets, placed_buckets
+from tracking.metrics.grids import Axis, Grid
 from tracking.metrics.pyramid import Buckets
 from tracking.metrics.types import SeriesRow
 
@@ -78,10 +80,26 @@ class View:
         """Whether summaries over steps show the same as the points."""
         return self.x is XAxis.STEP and self.smoothing is None and not self.is_log_x
 
+    @property
+    def takes_summaries(self) -> bool:
+        """Whether summaries will do in the place of most points."""
+        return self.x is not XAxis.METRIC and self.smoothing is None
+
+    def axis(self, started_ms: int) -> Axis:
+        """Return the axis of steps or of times for a run that started then."""
+        zero_ms = started_ms if self.x is XAxis.RELATIVE else None
+        return Axis(is_time=self.x is not XAxis.STEP, zero_ms=zero_ms, is_log=self.is_log_x)
+
+    def grid(self, chart_range: Range, started_ms: int) -> Grid:
+        """Return the buckets that this axis has in a range."""
+        low, high = (math.log2(end) for end in chart_range) if self.is_log_x else chart_range
+        return Grid(self.axis(started_ms), grid_width((low, high), pixels=self.pixels), chart_range)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """The points of one run of a metric, or, for a ``View.is_plain``, buckets that summarise them.
+    """The points of one run of a metric, or, where ``View.takes_summaries``, buckets that summarise them: of steps, or
+    of ``View.grid`` where that is not plain.
 
     ``started_ms``: the run's start in milliseconds since 1970. ``x_points``: those of the metric that x counts.
     """
@@ -111,11 +129,16 @@ class Curve:
                 return _values_at(self.points.steps, self.x_points or Points.empty())
 
 
-class Column(msgspec.Struct):
-    """A typed array as plotly reads it: little-endian bytes in base64."""
+class Column(msgspec.Struct, omit_defaults=True):
+    """A typed array as plotly reads it: little-endian bytes in base64.
+
+    Its numbers are (what is packed + ``offset``) / ``divisor``.
+    """
 
     dtype: str
     bdata: str
+    offset: int = 0
+    divisor: int = 1
 
     @classmethod
     def of(cls, values: NDArray[np.generic]) -> "Column":
@@ -129,6 +152,18 @@ class Column(msgspec.Struct):
         else:
             packed = values.astype("<f8", copy=False)
         return cls(packed.dtype.str[1:], base64.b64encode(packed.tobytes()).decode())
+
+    @classmethod
+    def of_x(cls, x: Floats, view: "View") -> Self:
+        """Pack x the same way; times as whole milliseconds from the first one on, where that has them all exactly."""
+        if view.x not in (XAxis.TIME, XAxis.RELATIVE) or not len(x):
+            return cls.of(x)
+        divisor = 1 if view.x is XAxis.TIME else 1000
+        whole = np.rint(x * divisor)
+        packed = cls.of(whole - whole[0])
+        if packed.dtype.startswith("f") or not np.array_equal(whole / divisor, x):
+            return cls.of(x)
+        return cls(packed.dtype, packed.bdata, int(whole[0]), divisor)
 
 
 class Line(msgspec.Struct):
@@ -203,9 +238,9 @@ def parse_smoothing(text: str) -> Smoothing | None:
     return None if found == Smoothing(Smoother.EMA, 0.0) else found
 
 
-def shared_range(xs: Sequence[Floats]) -> Range | None:
+def shared_range(xs: Iterable[Floats]) -> Range | None:
     """Return one range for all curves of a chart: it holds every finite x and grows in strides, None without any x."""
-    finite = [x[np.isfinite(x)] for x in xs]
+    finite = (x if is_finite.all() else x[is_finite] for x in xs for is_finite in [np.isfinite(x)])
     bounds = [(float(np.min(x)), float(np.max(x))) for x in finite if len(x)]
     return widen((min(low for low, _ in bounds), max(high for _, high in bounds))) if bounds else None
 
@@ -238,29 +273,30 @@ def chart_traces(
     for curve, x, y in placed_curves(curves, view):
         if curve.uid not in wanted:
             continue
-        raw = _sample(curve, x, None, view, chart_range)
-        drawn = raw if y is None else _sample(curve, x, y, view, chart_range)
-        traces.append(_trace(curve, metric, raw, drawn, has_raw=has_raw))
+        drawn = _sample(curve, x, y, view, chart_range)
+        raw = drawn if y is None or not has_raw else _sample(curve, x, None, view, chart_range)
+        traces.append(_trace(curve, metric, raw, drawn, view, has_raw=has_raw))
     return traces
 
 
-def placed_curves(curves: Sequence[Curve], view: View) -> list[tuple[Curve, Floats, Floats | None]]:
-    """Return each curve with its x and its smoothed y: None where nothing is smoothed; no x where it is of buckets.
+def placed_curves(curves: Sequence[Curve], view: View) -> Iterator[tuple[Curve, Floats, Floats | None]]:
+    """Yield each curve with its x and its smoothed y: None where nothing is smoothed; no x where it is of buckets.
 
-    All curves decide one smoothing unit for the chart: the median of their typical distances between points.
+    All curves decide one smoothing unit for the chart: the median of their typical distances between points. A curve's
+    arrays are made when it is its turn: memory for all of a hundred long ones at once took half of the time.
     """
-    xs = [curve.x(view.x) if isinstance(curve.points, Points) else np.empty(0) for curve in curves]
-    if view.smoothing is None:
-        return [(curve, x, None) for curve, x in zip(curves, xs, strict=True)]
-    unit = float(np.median([smoothing.median_gap(x) for x in xs])) if xs else 1.0
-    return [
-        (
-            curve,
-            x,
-            _smooth(x, curve.points.values, view.smoothing, unit) if isinstance(curve.points, Points) else None,
-        )
-        for curve, x in zip(curves, xs, strict=True)
-    ]
+    unit = 1.0
+    if view.smoothing is not None and curves:
+        unit = float(np.median([smoothing.median_gap(_x(curve, view)) for curve in curves]))
+    for curve in curves:
+        x, y = _x(curve, view), None
+        if view.smoothing is not None and isinstance(curve.points, Points):
+            y = _smooth(x, curve.points.values, view.smoothing, unit)
+        yield curve, x, y
+
+
+def _x(curve: Curve, view: View) -> Floats:
+    return curve.x(view.x) if isinstance(curve.points, Points) else np.empty(0)
 
 
 def _sample(curve: Curve, x: Floats, y: Floats | None, view: View, chart_range: Range | None) -> Sampled:
@@ -269,7 +305,9 @@ def _sample(curve: Curve, x: Floats, y: Floats | None, view: View, chart_range: 
         return sample(x, curve.points.values if y is None else y, pixels=view.pixels, x_range=chart_range)
     if chart_range is None:
         raise ValueError("Buckets can only be drawn in a range")
-    return merge_buckets(curve.points, width=grid_width(chart_range, pixels=view.pixels))
+    if view.is_plain:
+        return merge_buckets(curve.points, width=grid_width(chart_range, pixels=view.pixels))
+    return placed_buckets(curve.points, grid=view.grid(chart_range, curve.started_ms))
 
 
 def _smooth(x: Floats, y: Floats, how: Smoothing, unit: float) -> Floats:
@@ -282,17 +320,17 @@ def _smooth(x: Floats, y: Floats, how: Smoothing, unit: float) -> Floats:
             return smoothing.running_mean(y, int(how.amount))
 
 
-def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled, *, has_raw: bool) -> Trace:
+def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled, view: View, *, has_raw: bool) -> Trace:
     summary = curve.summary
     return Trace(
         run=curve.uid,
         metric=metric,
         name=curve.name,
-        x=Column.of(drawn.x),
+        x=Column.of_x(drawn.x, view),
         y=Column.of(drawn.y),
-        raw=None if drawn is raw or not has_raw else Line(Column.of(raw.x), Column.of(raw.y)),
-        band=_band(raw) if has_raw and len(raw.band_x) else None,
-        nonfinite=marks(raw.nonfinite_x, raw.nonfinite_kind, raw.nonfinite_total),
+        raw=None if drawn is raw or not has_raw else Line(Column.of_x(raw.x, view), Column.of(raw.y)),
+        band=_band(raw, view) if has_raw and len(raw.band_x) else None,
+        nonfinite=marks(raw.nonfinite_x, raw.nonfinite_kind, raw.nonfinite_total, view),
         total=raw.total,
         shown=len(raw.x) + len(raw.nonfinite_x),
         is_exact=raw.is_exact,
@@ -303,9 +341,9 @@ def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled, *, has_raw: 
     )
 
 
-def marks(x: Floats, kind: NDArray[np.int8], total: int) -> NonFinite:
+def marks(x: Floats, kind: NDArray[np.int8], total: int, view: View) -> NonFinite:
     """Return where values are that have no place on an axis."""
-    return NonFinite(Column.of(x), Column.of(kind), total)
+    return NonFinite(Column.of_x(x, view), Column.of(kind), total)
 
 
 def _values_at(steps: NDArray[np.int64], points: Points) -> Floats:
@@ -317,8 +355,8 @@ def _values_at(steps: NDArray[np.int64], points: Points) -> Floats:
     return found
 
 
-def _band(sampled: Sampled) -> Band:
-    return Band(Column.of(sampled.band_x), Column.of(sampled.lo), Column.of(sampled.hi))
+def _band(sampled: Sampled, view: View) -> Band:
+    return Band(Column.of_x(sampled.band_x, view), Column.of(sampled.lo), Column.of(sampled.hi))
 
 
 def sayable(value: float | None) -> float | str:

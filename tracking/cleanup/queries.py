@@ -25,10 +25,10 @@ from tracking.cleanup.types import (
 )
 from tracking.core.errors import NotFoundError, PermissionDeniedError
 from tracking.core.pages import Page, decode_token, encode_token
-from tracking.datastores.queries import count_registered
+from tracking.datastores.queries import count_registered as count_datastores
 from tracking.identity.queries import Credential
 from tracking.metrics.removal import measure_metric, measure_points
-from tracking.registry.removal import count_models_in, count_models_of_runs, models_of_runs
+from tracking.registry.removal import count_models_in, count_models_of_runs, count_registered, models_of_runs
 from tracking.runs.queries import experiments_of
 from tracking.runs.removal import count_rows, list_running
 from tracking.workspaces import access
@@ -99,7 +99,9 @@ def count_scope(scope: Scope) -> tuple[Counter[str], int]:
         counts["models"] = count_models_in(experiment_ids=experiments)
     counts["experiments"] = len(experiments)
     counts["workspaces"] = len(scope.doomed_workspaces)
-    counts["datastores"] = count_registered(workspaces=[one.pk for one in scope.doomed_workspaces])
+    doomed = [one.pk for one in scope.doomed_workspaces]
+    counts["datastores"] = count_datastores(workspaces=doomed)
+    counts.update(count_registered(workspaces=doomed))
     return counts, held.size_bytes
 
 

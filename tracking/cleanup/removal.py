@@ -21,7 +21,7 @@ from tracking.cleanup.scopes import Scope, stored
 from tracking.cleanup.types import PARTIAL_KINDS, Kind
 from tracking.core.errors import InvalidStateError, NotFoundError
 from tracking.metrics.removal import purge_metric, purge_points
-from tracking.registry.removal import ModelPlace, models_in, models_of_runs, purge_models
+from tracking.registry.removal import ModelPlace, models_in, models_of_runs, purge_models, purge_registered
 from tracking.runs import removal as runs
 from tracking.runs.queries import experiments_of, get_experiment
 from tracking.workspaces.removal import purge_group, purge_workspace
@@ -36,6 +36,8 @@ FILES_AT_ONCE = 200
 MODELS_AT_ONCE = 50
 RENEW_EVERY_S = 1
 MAX_RESULTS = 1_000
+RUNS_PACE = Pace(least=8, most=200)
+ROWS_PACE = Pace(least=64, most=2_000)
 ROOT = ArtifactPath(())
 
 
@@ -45,9 +47,7 @@ class Removal:
     def __init__(self, lease: Lease, scope: Scope) -> None:
         self._lease = lease
         self._scope = scope
-        self._cursor: dict[str, object] = dict(lease.deletion.cursor)
-        self._runs = Pace(least=4, most=200)
-        self._rows = Pace(least=32, most=2_000)
+        self._cursor: dict[str, object] = lease.deletion.cursor
 
     def measure(self) -> None:
         """Count all that is to go, once: nothing is added any more, so that this is also what will have gone.
@@ -96,7 +96,7 @@ class Removal:
             return False
         for pk in experiments_of(workspace=workspace)[:1]:
             return self._remove_of_experiment(workspace, pk)
-        if self._remove_files(workspace, [ROOT]):
+        if self._remove_registered(workspace) or self._remove_files(workspace, [ROOT]):
             return True
         with self._lease.step() as step:
             step.counts += purge_workspace(pk=workspace.pk)
@@ -108,7 +108,7 @@ class Removal:
     def _remove_of_experiment(self, workspace: "Workspace", pk: int) -> bool:
         if self._remove_runs(workspace, runs.runs_in_experiment(pk)) or self._remove_models(workspace, pk):
             return True
-        with self._rows.batch() as size, self._lease.step():
+        with ROWS_PACE.batch() as size, self._lease.step():
             if runs.purge_keys(experiment_id=pk, limit=size):
                 return True
         if self._remove_files(workspace, [ArtifactPath((str(pk),))]):
@@ -122,7 +122,7 @@ class Removal:
         return True
 
     def _remove_runs(self, workspace: "Workspace", found: "QuerySet[Run]") -> bool:
-        rows = list(found.order_by("pk").values_list("pk", "experiment_id", "uid")[: self._runs.size])
+        rows = list(found.order_by("pk").values_list("pk", "experiment_id", "uid")[: RUNS_PACE.size])
         if not rows:
             return False
         pks = [pk for pk, _, _ in rows]
@@ -134,13 +134,13 @@ class Removal:
             if cleared.is_empty and models:
                 step.counts["models"] += purge_models(pks=[model.pk for model in models])
             elif cleared.is_empty and self._purge_points(step, pks):
-                with self._runs.batch():
+                with RUNS_PACE.batch():
                     step.counts += runs.purge_runs(pks=pks)
         return True
 
     def _purge_points(self, step: Step, pks: Sequence[int]) -> bool:
         """Remove points of runs; tell whether none are left."""
-        with self._rows.batch() as size:
+        with ROWS_PACE.batch() as size:
             removed = purge_points(run_ids=pks, limit=size)
         step.counts += Counter(metrics=removed.series, points=removed.points, metric_bytes=removed.size_bytes)
         step.size_bytes += removed.size_bytes
@@ -156,6 +156,13 @@ class Removal:
             if cleared.is_empty:
                 step.counts["models"] += purge_models(pks=[model.pk for model in models])
         return True
+
+    def _remove_registered(self, workspace: "Workspace") -> bool:
+        """Remove versions and then registered models; tell whether there were any."""
+        with ROWS_PACE.batch() as size, self._lease.step() as step:
+            removed = purge_registered(workspace_id=workspace.pk, limit=size)
+            step.counts += removed
+        return removed.total() > 0
 
     def _remove_files(self, workspace: "Workspace", paths: Sequence[ArtifactPath]) -> bool:
         """Remove files that no row names; tell whether there were any."""
@@ -179,7 +186,7 @@ class Removal:
                 _count_files(step, scope.workspace, cleared)
                 self._keep(step, is_removed=cleared.is_empty)
             return True
-        with self._rows.batch() as size, self._lease.step() as step:
+        with ROWS_PACE.batch() as size, self._lease.step() as step:
             after = self._cursor.get("after")
             removed = purge_metric(
                 run_id=run.pk, key_id=scope.key_id, after=after if isinstance(after, int) else 0, limit=size

@@ -18,6 +18,7 @@ from tracking.cleanup.orphans import OrphanHunt
 from tracking.cleanup.queries import count_scope, counts_of, locks_on
 from tracking.cleanup.removal import Removal, check_empty
 from tracking.cleanup.scopes import Scope, asked, named, stored
+from tracking.cleanup.space import give_back
 from tracking.cleanup.types import (
     DUE_STATES,
     NAMED_KINDS,
@@ -353,18 +354,19 @@ def _work(lease: Lease, slice_s: float) -> None:
     try:
         scope = stored(lease.deletion)
     except NotFoundError:
-        _finish(lease, None)
-        return
-    removal = Removal(lease, scope)
-    removal.measure()
+        scope = None  # its last row is gone
+    removal = None
+    if scope is not None:
+        removal = Removal(lease, scope)
+        removal.measure()
     look_at = 0.0
     while (present := time.monotonic()) < give_up_at:
-        if present >= look_at:
+        if scope is not None and present >= look_at:
             look_at = present + LOOK_EVERY_S
             if blocks := locks_on(scope):
                 lease.end(state=State.PAUSED, error=f"Lock {blocks[0].name!r} on {blocks[0].where} stopped it.")
                 return
-        if not removal.step():
+        if (removal is None or not removal.step()) and not give_back(lease):
             _finish(lease, scope)
             return
     lease.end()
@@ -423,7 +425,7 @@ def _finish(lease: Lease, scope: Scope | None) -> None:
     started_at = deletion.started_at or now
     report = {
         "counts": counts_of(done),
-        "bytes": {"artifacts": done["artifact_bytes"], "metrics": done["metric_bytes"]},
+        "bytes": {"artifacts": done["artifact_bytes"], "metrics": done["metric_bytes"], "file": done["file_bytes"]},
         "duration_s": round((now - started_at).total_seconds(), 3),
         "verified_empty": True,
         "results": Deletion.objects.values_list("cursor", flat=True).get(pk=deletion.pk).get("results", []),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 log = structlog.get_logger(__name__)
@@ -125,6 +126,27 @@ def _as_first(make: Callable[[], T]) -> T:
         return make()
     finally:
         _own.is_fresh = False
+
+
+@contextlib.contextmanager
+def without_waiting() -> Iterator[None]:
+    """Commit a change without waiting for the disk: a loss of power may take it back. Within a transaction: as that is.
+
+    Nothing else does, and nothing that is committed before or after suffers.
+    """
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=NORMAL")
+            try:
+                yield
+            finally:
+                cursor.execute(f"PRAGMA synchronous={settings.ENV.sqlite_synchronous}")
+    else:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit TO OFF")
+            yield
 
 
 @contextlib.contextmanager

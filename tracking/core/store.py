@@ -59,6 +59,13 @@ def fetch(statement: Statement | None) -> list[tuple[Any, ...]]:
     return rows
 
 
+def count_rows(statement: Statement) -> int:
+    """Count the rows of a statement. One of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({statement.sql}) AS counted", statement.params)  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
 def _converter(converters: Sequence[Callable[..., Any]], expression: Any) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
         for converter in converters:

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics import pyramid
 from tracking.metrics.codec import Points
+from tracking.metrics.grids import Axis, Floats, Grid, Indices
 from tracking.metrics.pyramid import Buckets, starts_of
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 _MIN_BUCKETS = 4
 
@@ -97,15 +95,24 @@ def merge_buckets(found: Buckets, *, width: float) -> Sampled:
     Of points that are alike in step and value, one is kept.
     """
     merged = pyramid.merge([found], by=int(math.log2(width)) - (pyramid.level_for(width) or 0))
+    return _sampled(merged, Axis(), width)
+
+
+def placed_buckets(found: Buckets, *, grid: Grid) -> Sampled:
+    """Choose what the buckets of a grid keep, as ``buckets`` does; positions stand in the place of their steps."""
+    return _sampled(found, grid.axis, grid.width)
+
+
+def _sampled(merged: Buckets, axis: Axis, width: float) -> Sampled:
     finite = merged[merged["count"] > 0]
-    x = np.column_stack([finite[f"{point}_step"] for point in pyramid.POINTS]).astype(np.float64)
+    x = axis.x(np.column_stack([finite[f"{point}_step"] for point in pyramid.POINTS]))
     y = np.column_stack([finite[f"{point}_value"] for point in pyramid.POINTS])
     order = np.argsort(x, axis=1, kind="stable")
     x, y = np.take_along_axis(x, order, 1).ravel(), np.take_along_axis(y, order, 1).ravel()
     is_new = np.append(True, (np.diff(x) != 0) | (np.diff(y) != 0)) if len(x) else np.empty(0, np.bool_)
     x, y = x[is_new], y[is_new]
     marks = [(merged[f"{name}_step"][merged[f"{name}_count"] > 0], kind) for name, kind in pyramid.KINDS.items()]
-    marked_x = np.concatenate([steps for steps, _ in marks]).astype(np.float64)
+    marked_x = axis.x(np.concatenate([steps for steps, _ in marks]))
     kinds = np.concatenate([np.full(len(steps), kind, np.int8) for steps, kind in marks])
     by_x = np.argsort(marked_x, kind="stable")
     nonfinite_total = int(sum(merged[f"{name}_count"].sum() for name in pyramid.KINDS))
@@ -114,7 +121,7 @@ def merge_buckets(found: Buckets, *, width: float) -> Sampled:
         x=x,
         y=y,
         index=np.empty(0, np.int64),
-        band_x=finite["first_step"].astype(np.float64),
+        band_x=axis.x(finite["first_step"]),
         lo=finite["low_value"].copy(),
         hi=finite["high_value"].copy(),
         nonfinite_x=marked_x[by_x],
@@ -177,7 +184,7 @@ def _sample(
     if np.any(sorted_x[1:] < sorted_x[:-1]):
         index = index[np.argsort(sorted_x, kind="stable")]
     is_finite = np.isfinite(y[index])
-    finite, nonfinite = index[is_finite], index[~is_finite]
+    finite, nonfinite = (index, index[:0]) if is_finite.all() else (index[is_finite], index[~is_finite])
     values = y[finite]
     kind = kinds_of(y[nonfinite])
 

@@ -26,6 +26,8 @@ _MAX_PAIRS = 64
 _MAX_TAPS = 2048
 # Taylor terms per cell of one sigma: the first one left out is below 0.5 ** 18 / sqrt(18!) = 5e-14.
 _TERMS = 18
+# The logarithm of a share that is nothing beside 1, whatever else there is.
+_NOTHING = -100.0
 # Points of a piece of a decaying sum: so many passes over the points of all pieces, each a hundredth of them or less.
 _PIECE = 64
 
@@ -69,9 +71,10 @@ def ema(x: Floats, y: Floats, weight: float, *, unit: float | None = None) -> Fl
     def mean(u: Floats, v: Floats) -> Floats:
         with np.errstate(over="ignore", under="ignore"):
             gaps = np.diff(u) / unit
-            is_even = len(gaps) and gaps.min() == gaps.max()  # the usual case: one power instead of one a point
+            if len(gaps) and gaps.min() == gaps.max():  # the usual case
+                return _ema_of_even(v, weight ** float(gaps[0]))
             keep = np.zeros_like(u)
-            keep[1:] = np.power(weight, gaps[:1] if is_even else gaps)
+            keep[1:] = np.power(weight, gaps)
             sums = _decaying_sum(keep, np.stack([v, np.ones_like(v)]))
             averages: Floats = sums[0] / sums[1]
         return averages
@@ -156,6 +159,27 @@ def _smooth_scaled(x: Floats, y: Floats, mean: Callable[[Floats, Floats], Floats
     means = np.clip(mean(x, scaled), np.ldexp(low, -exponent), np.ldexp(high, -exponent))
     result: Floats = np.clip(np.ldexp(means, exponent), low, high)
     return result
+
+
+def _ema_of_even(v: Floats, keep: float) -> Floats:
+    """Return the debiased averages where a share of ``keep`` is left from each point to the next one.
+
+    Sums of 1, 2, 4, ... points, as far back as anything is left.
+    """
+    if keep == 0:
+        return v.copy()
+    total, decay = v.copy(), math.log(keep)
+    reach = len(v) if decay == 0 else min(len(v), math.ceil(_NOTHING / decay))
+    width = 1
+    while width < reach:
+        total[width:] += keep**width * total[:-width]
+        width *= 2
+    if decay == 0:
+        return total / np.arange(1, len(v) + 1)
+    # The sum of the shares, 1 + keep + keep^2 + ..., which is all of it from some point on.
+    total[reach:] *= -math.expm1(decay)
+    total[:reach] *= math.expm1(decay) / np.expm1(decay * np.arange(1, reach + 1))
+    return total
 
 
 def _decaying_sum(keep: Floats, v: Floats) -> Floats:

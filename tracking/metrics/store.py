@@ -1,15 +1,16 @@
 """Reading and writing segments, blocks and series: the statements that the ORM has no words for."""
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from django.db import connection, transaction
 from django.db.models import Count
 
+from tracking.core.store import rows_among
 from tracking.metrics import codec, pyramid
-from tracking.metrics.blocks import decode_block, encode_block
+from tracking.metrics.blocks import decode_block, decode_blocks, encode_block
 from tracking.metrics.codec import Points
 from tracking.metrics.models import MetricBlock, MetricSegment
 from tracking.metrics.pyramid import Buckets
@@ -19,6 +20,10 @@ COLUMNS = (
     "run_id, key_id, latest_step, latest_timestamp_ms, latest_value, "  # as the values of ``append`` stand
     "min_value, max_value, first_step, last_step, received, finite_sum, finite_count"
 )
+SUMMARIES = dict(zip(pyramid.LEVELS, ("fine", "middle", "coarse"), strict=True))  # the columns that have them
+_HEAD = ", ".join("id" if name == "pk" else name for name in BlockHead.__struct_fields__)
+HEADS = f"SELECT run_id, key_id, {_HEAD} FROM metric_block"  # noqa: S608
+_first = attrgetter("first_step", "first_timestamp_ms")
 LATEST_OF_RUNS = "SELECT run_id, key_id, latest_value, latest_timestamp_ms, latest_step FROM metric_series WHERE run_id"
 # Of the values of one request: that many requests cannot add up to more than a double holds, which PostgreSQL refuses.
 MAX_SUM = 1e300
@@ -111,11 +116,12 @@ def read(
     blocks = MetricBlock.objects.filter(run__in=run_ids, key__in=key_ids).order_by("first_step", "first_timestamp_ms")
     if steps is not None:
         blocks = blocks.filter(first_step__lte=steps[1], last_step__gte=steps[0])
-    pieces: defaultdict[tuple[int, int], list[Points]] = defaultdict(list)
+    payloads: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
     for run_id, key_id, payload in blocks.values_list("run_id", "key_id", "payload").iterator(chunk_size=500):
-        pieces[run_id, key_id].append(decode_block(payload))
+        payloads[run_id, key_id].append(payload)
     return {
-        series: Points.concat([*pieces.get(series, ()), *waiting.get(series, ())]) for series in {**pieces, **waiting}
+        series: decode_blocks(payloads.pop(series, ()), waiting.get(series, ()))
+        for series in [*{**payloads, **waiting}]
     }
 
 
@@ -162,10 +168,11 @@ def runs_with_segments(*, least: int, limit: int) -> list[int]:
 def block_heads(*, run_ids: Sequence[int], key_ids: Sequence[int]) -> dict[tuple[int, int], list[BlockHead]]:
     """Return what is known of the blocks of these series without their points, each in order. One query."""
     heads: defaultdict[tuple[int, int], list[BlockHead]] = defaultdict(list)
-    fields = [field.name for field in dataclasses.fields(BlockHead)]
-    blocks = MetricBlock.objects.filter(run__in=run_ids, key__in=key_ids).order_by("first_step", "first_timestamp_ms")
-    for run_id, key_id, *head in blocks.values_list("run_id", "key_id", *fields):
+    select = f"{HEADS} WHERE key_id IN ({','.join(map(str, key_ids)) or 'NULL'}) AND run_id"
+    for run_id, key_id, *head in rows_among(select, run_ids):
         heads[run_id, key_id].append(BlockHead(*head))
+    for found in heads.values():
+        found.sort(key=_first)
     return heads
 
 
@@ -179,9 +186,13 @@ def read_blocks(pks: Sequence[int]) -> dict[int, Points]:
 
 def read_summaries(pks: Sequence[int], *, level: int) -> dict[int, Buckets]:
     """Return the buckets of a level of blocks by pk. One query."""
-    column = dict(zip(pyramid.LEVELS, ("fine", "middle", "coarse"), strict=True))[level]
-    blocks = MetricBlock.objects.filter(pk__in=pks).values_list("pk", column)
-    return {pk: pyramid.decode_buckets(payload) for pk, payload in blocks.iterator(chunk_size=500)}
+    return {pk: pyramid.decode_buckets(payload) for pk, payload in read_summary_payloads(pks, level=level).items()}
+
+
+def read_summary_payloads(pks: Sequence[int], *, level: int) -> dict[int, bytes]:
+    """Return the buckets of a level of blocks by pk, packed. One query."""
+    select = f"SELECT id, {SUMMARIES[level]} FROM metric_block WHERE id"  # noqa: S608
+    return dict(rows_among(select, pks))
 
 
 @transaction.atomic
@@ -221,8 +232,8 @@ def _block(run_id: int, key_id: int, points: Points) -> MetricBlock:
         min_timestamp_ms=int(points.timestamps_ms.min()),
         max_timestamp_ms=int(points.timestamps_ms.max()),
         count=len(points),
-        coarse=pyramid.encode_buckets(coarse),
-        middle=pyramid.encode_buckets(middle),
-        fine=pyramid.encode_buckets(fine),
+        coarse=coarse,
+        middle=middle,
+        fine=fine,
         payload=encode_block(points),
     )

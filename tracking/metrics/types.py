@@ -50,8 +50,7 @@ class SeriesRow:
     mean_value: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BlockHead:
+class BlockHead(msgspec.Struct, frozen=True, gc=False):  # seven a series of 100,000 points
     """What is known of a block without its points; first and last in order of step, timestamp."""
 
     pk: int

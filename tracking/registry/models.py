@@ -1,8 +1,14 @@
-"""Logged models: models that runs made, before anybody registers them."""
+"""Logged models, which runs made, and registered models, under whose names people keep versions of them."""
 
 from django.db import models
 
-from tracking.registry.types import LoggedModelStatus
+from tracking.registry.types import (
+    MAX_REGISTERED_NAME,
+    MAX_REGISTERED_TEXT,
+    MAX_SOURCE,
+    LoggedModelStatus,
+    Stage,
+)
 
 
 class LoggedModel(models.Model):
@@ -90,3 +96,86 @@ class RunModelOutput(models.Model):
     class Meta:
         db_table = "run_model_output"
         constraints = [models.UniqueConstraint(name="run_model_output_is_unique", fields=["run", "model"])]
+
+
+class RegisteredModel(models.Model):
+    """A name under which versions of a model are kept. ``last_version``: the greatest number ever given."""
+
+    workspace = models.ForeignKey("tracking.Workspace", on_delete=models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(max_length=MAX_REGISTERED_NAME)
+    description = models.CharField(max_length=MAX_REGISTERED_TEXT, blank=True)
+    user_name = models.CharField(max_length=256, blank=True)
+    last_version = models.IntegerField(default=0)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "registered_model"
+        constraints = [
+            models.UniqueConstraint(
+                name="registered_model_name_is_unique_in_its_workspace", fields=["workspace", "name"]
+            ),
+        ]
+
+
+class RegisteredModelTag(models.Model):
+    """A tag of a registered model."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    key = models.CharField(max_length=250)
+    value = models.CharField(max_length=MAX_REGISTERED_TEXT)
+
+    class Meta:
+        db_table = "registered_model_tag"
+        constraints = [models.UniqueConstraint(name="registered_model_tag_key_is_unique", fields=["model", "key"])]
+
+
+class ModelVersion(models.Model):
+    """A version of a registered model. The run and the logged model that it comes from may go; it stays."""
+
+    workspace = models.ForeignKey("tracking.Workspace", on_delete=models.PROTECT, related_name="+", db_index=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="versions", db_index=False)
+    version = models.IntegerField()
+    description = models.CharField(max_length=MAX_REGISTERED_TEXT, blank=True)
+    stage = models.CharField(max_length=10, choices=[(s.value, s.value) for s in Stage])
+    source = models.CharField(max_length=MAX_SOURCE)
+    location = models.CharField(max_length=MAX_SOURCE)
+    run_uid = models.CharField(max_length=500, blank=True)
+    run_link = models.CharField(max_length=500, blank=True)
+    model_uid = models.CharField(max_length=34, blank=True)
+    user_name = models.CharField(max_length=256, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "model_version"
+        constraints = [models.UniqueConstraint(name="model_version_is_unique", fields=["model", "version"])]
+        indexes = [
+            models.Index(name="model_version_changed", fields=["workspace", "-updated_at"]),
+            models.Index(name="model_version_of_run", fields=["workspace", "run_uid"]),
+            models.Index(name="model_version_latest", fields=["model", "stage", "-version"]),
+        ]
+
+
+class ModelVersionTag(models.Model):
+    """A tag of a version."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="tags", db_index=False)
+    key = models.CharField(max_length=250)
+    value = models.CharField(max_length=MAX_REGISTERED_TEXT)
+
+    class Meta:
+        db_table = "model_version_tag"
+        constraints = [models.UniqueConstraint(name="model_version_tag_key_is_unique", fields=["version", "key"])]
+
+
+class ModelAlias(models.Model):
+    """A name that points to one version of a registered model."""
+
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="aliases", db_index=False)
+    name = models.CharField(max_length=255)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="aliases")
+
+    class Meta:
+        db_table = "model_alias"
+        constraints = [models.UniqueConstraint(name="model_alias_is_unique_in_its_model", fields=["model", "name"])]

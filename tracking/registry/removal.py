@@ -1,5 +1,6 @@
-"""Counting and removing logged models for good."""
+"""Counting and removing logged models, registered models and versions for good."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,14 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from tracking.registry.models import LoggedModel, LoggedModelTag, RunModelInput, RunModelOutput
+from tracking.registry.models import (
+    LoggedModel,
+    LoggedModelTag,
+    ModelVersion,
+    RegisteredModel,
+    RunModelInput,
+    RunModelOutput,
+)
 from tracking.runs.documents import forget_documents
 from tracking.runs.models import Run
 
@@ -81,6 +89,25 @@ def purge_models(*, pks: Sequence[int]) -> int:
         forget_documents(run_ids=set(links.objects.filter(model__in=pks).values_list("run_id", flat=True)))
     _, rows = LoggedModel.objects.filter(pk__in=pks).delete()
     return rows.get("tracking.LoggedModel", 0)
+
+
+def count_registered(*, workspaces: Sequence[int]) -> Counter[str]:
+    """Count the registered models of workspaces and their versions. Two queries."""
+    return Counter(
+        registered_models=RegisteredModel.objects.filter(workspace__in=workspaces).count(),
+        model_versions=ModelVersion.objects.filter(workspace__in=workspaces).count(),
+    )
+
+
+@transaction.atomic
+def purge_registered(*, workspace_id: int, limit: int) -> Counter[str]:
+    """Remove up to ``limit`` versions of a workspace for good, or, where none is left, as many registered models."""
+    for table, name in ((ModelVersion, "model_versions"), (RegisteredModel, "registered_models")):
+        pks = list(table._default_manager.filter(workspace=workspace_id).values_list("pk", flat=True)[:limit])
+        if pks:
+            _, rows = table._default_manager.filter(pk__in=pks).delete()
+            return Counter({name: rows[table._meta.label]})
+    return Counter()
 
 
 def _places(found: "QuerySet[LoggedModel]", limit: int) -> list[ModelPlace]:

@@ -1,4 +1,4 @@
-"""Words about logged models."""
+"""Words about logged models, and about registered models and their versions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,3 +71,80 @@ class ModelOrder:
     field_name: str
     is_ascending: bool
     dataset: DatasetNamed
+
+
+IS_PROMPT = "mlflow.prompt.is_prompt"
+PROMPT_SOURCES = ("dummy-source", "prompt-template")
+MAX_REGISTERED_NAME = 256
+MAX_REGISTERED_TEXT = 100_000
+MAX_SOURCE = 8_000
+
+
+class Stage(StrEnum):
+    """Where a version is in the older way of promoting; MLflow's words."""
+
+    NONE = "None"
+    STAGING = "Staging"
+    PRODUCTION = "Production"
+    ARCHIVED = "Archived"
+
+
+ACTIVE_STAGES = (Stage.STAGING, Stage.PRODUCTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name that points to one version of a registered model."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version of a registered model with what it carries. ``location``: where its files are, by MLflow's address."""
+
+    pk: int
+    model_name: str
+    version: int
+    description: str
+    stage: Stage
+    source: str
+    location: str
+    run_uid: str
+    run_link: str
+    model_uid: str
+    user_name: str
+    created_at: datetime
+    updated_at: datetime
+    tags: tuple[Pair, ...]
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredRow:
+    """A registered model with its tags and aliases, and the latest version of each stage, the newest first."""
+
+    pk: int
+    name: str
+    description: str
+    user_name: str
+    created_at: datetime
+    updated_at: datetime
+    tags: tuple[Pair, ...]
+    aliases: tuple[Alias, ...]
+    latest: tuple[VersionRow, ...]
+
+    @property
+    def is_prompt(self) -> bool:
+        return any(tag.key == IS_PROMPT and tag.value.lower() == "true" for tag in self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a version is made of: the source as it is kept, the files' address, the run and logged model ("": none)."""
+
+    source: str
+    location: str
+    run_uid: str
+    model_uid: str

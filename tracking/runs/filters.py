@@ -31,9 +31,11 @@ from django.db.models.lookups import In
 
 from tracking.core.clock import LAST_MS, from_ms
 from tracking.core.errors import InvalidParameterError
+from tracking.core.store import Statement, count_rows, fetch, statement_of
 from tracking.runs.lookups import MAX_PATTERN, PREFIX, BinaryText, ForSqlite, ILike, Like, Prefix
-from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Key, Run
+from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Run
 from tracking.runs.orders import HAS_VALUE, IS_ABSENT, IS_NULL, Column, Join, Order, Walk, nullable
+from tracking.runs.store import key_rows
 from tracking.runs.types import DEFAULT_EXPERIMENT_ALIAS, KeyKind
 from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Stat, Tree
 
@@ -99,22 +101,29 @@ _CARRIED = {
 class KeyIds:
     """The ids of the metric, param and tag keys that a filter and an order name, in ``experiment_pks``.
 
-    One query; none where no such key is named.
+    One query; none where no such key is named. Equal where they say the same.
     """
 
     def __init__(self, experiment_pks: Sequence[int], tree: Tree | None, order_keys: Sequence[OrderKey]) -> None:
-        self.experiment_pks = experiment_pks
+        self.experiment_pks = tuple(experiment_pks)
         names: defaultdict[KeyKind, set[str]] = defaultdict(set)
         compared = [(comparison.entity, comparison.key) for comparison in _comparisons(tree)]
         for entity, name in (*compared, *((key.entity, key.key) for key in order_keys)):
             if entity in _CARRIED:
                 names[_CARRIED[entity].kind].add(name)
         self._ids: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
-        if names:
+        self._found: tuple[tuple[int, str, int], ...] = ()
+        if names and experiment_pks:
             all_names = sorted(set().union(*names.values()))
-            found = Key.objects.filter(experiment__in=experiment_pks, kind__in=list(names), name__in=all_names)
-            for kind, name, pk in found.values_list("kind", "name", "pk"):
+            self._found = tuple(sorted(key_rows(experiment_pks, kinds=list(names), names=all_names)))
+            for kind, name, pk in self._found:
                 self._ids[kind, name].append(pk)  # also those of a name that was asked for as another kind
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KeyIds) and (self.experiment_pks, self._found) == (other.experiment_pks, other._found)
+
+    def __hash__(self) -> int:
+        return hash((self.experiment_pks, self._found))
 
     def list_ids(self, entity: Entity, name: str) -> list[int]:
         """Return the ids of a key that was named: at most one an experiment."""
@@ -261,25 +270,49 @@ class Narrowed:
     many: QuerySet[Any, Any] | None = None
 
 
-def narrow(found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Sequence[OrderKey]) -> Narrowed:
-    """Return the runs that one comparison leaves, and perhaps others, if they are few, else a short enough list.
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """The runs that one comparison leaves, and perhaps others, as an index has them: a question to it.
 
-    A query for each comparison that an index can answer and all have to be true, until one leaves few; then one for
-    each that leaves many, until one leaves not too many. Reads at most ``FEW`` or ``MANY`` entries of an index each
-    time. What bounds the walk by the first key is not asked.
+    ``first``: a few of them, as a statement; ``some``: many of them, where a list of those is of use; None where not.
     """
-    listed = []
+
+    rows: QuerySet[Any, Any]
+    first: Statement | None
+    some: Statement | None
+
+
+def narrowings(
+    found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Sequence[OrderKey]
+) -> tuple[Narrowing, ...]:
+    """Return a question for each comparison that an index can answer and all have to be true.
+
+    What bounds the walk by the first key is not asked.
+    """
+    is_walked = bool(keys) and keys[0].entity in _CARRIED
+    asked = []
     for comparison in _conjuncts(tree):
         if keys and _bounds(comparison, keys[0]):
             continue
         rows = _indexed(found, comparison, names)
         if rows is not None:
-            pks = list(rows[: FEW + 1])
-            if len(pks) <= FEW:
-                return Narrowed(few=pks)
-            listed += [rows] if comparison.entity in (Entity.PARAM, Entity.TAG) else []
-    is_walked = bool(keys) and keys[0].entity in _CARRIED
-    return Narrowed(many=next((rows for rows in listed if is_walked and rows[: MANY + 1].count() <= MANY), None))
+            is_listed = is_walked and comparison.entity in (Entity.PARAM, Entity.TAG)
+            some = statement_of(rows[: MANY + 1]) if is_listed else None
+            asked.append(Narrowing(rows, statement_of(rows[: FEW + 1]), some))
+    return tuple(asked)
+
+
+def narrow(asked: Sequence[Narrowing]) -> Narrowed:
+    """Return the runs that one comparison leaves, and perhaps others, if they are few, else a short enough list.
+
+    A query for each question, until one leaves few; then one for each that leaves many, until one leaves not too many.
+    Reads at most ``FEW`` or ``MANY`` entries of an index each time.
+    """
+    for one in asked:
+        pks = [pk for (pk,) in fetch(one.first)]
+        if len(pks) <= FEW:
+            return Narrowed(few=pks)
+    return Narrowed(many=next((one.rows for one in asked if one.some and count_rows(one.some) <= MANY), None))
 
 
 def _indexed(found: QuerySet[Any], comparison: Comparison, names: KeyIds) -> QuerySet[Any, Any] | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.memory import Memory
@@ -37,13 +37,14 @@ from tracking.runs.types import (
 )
 from tracking.search.grammars import EXPERIMENTS, RUNS
 from tracking.search.parser import parse_filter, parse_order_by
+from tracking.search.types import OrderKey, Tree
 from tracking.workspaces.models import Workspace
 
 MAX_ID = 2**63 - 1
 _experiment_pks: Memory[tuple[int, str], int] = Memory(size=10_000)
 HEAD_FIELDS = tuple("id" if name == "pk" else name for name in RunHead.__struct_fields__)
 EXPERIMENT_FIELDS = ("id", "name", "created_at", "updated_at", "deleted_at", "is_default")
-MAX_REMEMBERED = 2_000  # characters of a search of experiments
+MAX_REMEMBERED = 2_000  # characters of a search
 _experiment_fields = attrgetter(*EXPERIMENT_FIELDS)
 _names: Memory[int, str] = Memory(size=100_000)
 _by_key = attrgetter("key")
@@ -101,10 +102,7 @@ def get_experiment_by_name(*, workspace: Workspace, name: str) -> Experiment:
 def list_experiment_pks(*, workspace: Workspace, experiment_ids: Sequence[str]) -> list[int]:
     """Return the numbers of those of the experiments that the workspace has, deleted or not. One query."""
     numbers = [int(text) for text in experiment_ids if re.fullmatch(r"\d{1,18}", text, re.ASCII)]
-    wanted = Q(pk__in=numbers)
-    if DEFAULT_EXPERIMENT_ALIAS in experiment_ids:
-        wanted |= Q(is_default=True)
-    return list(Experiment.objects.filter(wanted, workspace=workspace).values_list("pk", flat=True))
+    return store.experiment_pks(workspace.pk, numbers, with_default=DEFAULT_EXPERIMENT_ALIAS in experiment_ids)
 
 
 def experiment_row(experiment: Experiment) -> ExperimentRow:
@@ -202,7 +200,8 @@ def remember_run(run: Run) -> None:
 
 def find_runs(*, workspace: Workspace, uids: Sequence[str]) -> list[Run]:
     """Return those of the runs that the workspace has, in the order of ``uids``. One query."""
-    found = {run.uid: run for run in Run.objects.filter(workspace=workspace, uid__in=uids)}
+    # The workspace is looked at here: beside it, SQLite reads all runs of the workspace rather than look up the ids.
+    found = {run.uid: run for run in Run.objects.filter(uid__in=uids) if run.workspace_id == workspace.pk}
     return [found[uid] for uid in dict.fromkeys(uids) if uid in found]
 
 
@@ -284,7 +283,7 @@ def search_runs(
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
     page_token: str = "",
     max_results: int,
-    now: datetime | None = None,
+    now: datetime,
 ) -> Page[RunRow]:
     """Return runs as ``search_run_heads`` does, with their params, tags and datasets. Three queries more."""
     page = search_run_heads(
@@ -309,11 +308,11 @@ def search_run_heads(
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
     page_token: str = "",
     max_results: int,
-    now: datetime | None = None,
+    now: datetime,
 ) -> Page[RunHead]:
     """Return runs of these experiments (those that exist), newest first unless ordered otherwise.
 
-    ``now`` is what ages in the filter count from; without it they are refused.
+    ``now`` is what ages in the filter count from.
 
     Two queries, up to two for each comparison that an index answers, and one to three for the page. Costs the page
     where an index has the order (start time, a metric, param or tag), the matching runs where none has.
@@ -326,11 +325,44 @@ def search_run_heads(
     if not experiments:
         return Page([], None)
     names = filters.KeyIds(experiments, tree, keys)
-    found = _in_lifecycle(Run.objects.all(), lifecycle)
-    order = filters.run_order(keys, names, tree=tree, narrowed=filters.narrow(found, tree, names, keys))
-    found = found.filter(filters.run_condition(tree, names)) if tree else found
-    page = order.values(found, fields=HEAD_FIELDS, token=page_token, limit=max_results)
+    asked = (names, tree, tuple(keys), lifecycle)
+    size = len(filter_text) + len(page_token) + sum(map(len, order_by)) + 8 * len(experiments)
+    is_short = size < MAX_REMEMBERED
+    narrowings = (_runs_narrowed if is_short else _runs_narrowed.__wrapped__)(*asked)
+    narrowed = filters.narrow(narrowings)
+    place = next((place for place, one in enumerate(narrowings) if one.rows is narrowed.many), None)
+    is_known = is_short and narrowed.few is None
+    write = _runs_asked if is_known else _runs_asked.__wrapped__
+    order, stretches = write(*asked, narrowed.few, place, page_token, max_results)
+    page = order.collect(stretches, limit=max_results)
     return Page([RunHead(*row) for row in page.rows], page.next_token)
+
+
+@lru_cache(maxsize=500)
+def _runs_narrowed(
+    names: filters.KeyIds, tree: Tree | None, keys: tuple[OrderKey, ...], lifecycle: Lifecycle
+) -> tuple[filters.Narrowing, ...]:
+    """Return what a search asks of indexes, as statements: to write them takes longer than to answer."""
+    return filters.narrowings(_in_lifecycle(Run.objects.all(), lifecycle), tree, names, keys)
+
+
+@lru_cache(maxsize=500)
+def _runs_asked(
+    names: filters.KeyIds,
+    tree: Tree | None,
+    keys: tuple[OrderKey, ...],
+    lifecycle: Lifecycle,
+    few: Sequence[int] | None,
+    many: int | None,
+    token: str,
+    limit: int,
+) -> tuple[Order[Run], tuple[Stretch, ...]]:
+    """Return a search of runs as statements. ``few``, ``many``: what narrows it, the runs or which question."""
+    found = _in_lifecycle(Run.objects.all(), lifecycle)
+    rows = None if many is None else _runs_narrowed(names, tree, keys, lifecycle)[many].rows
+    order = filters.run_order(keys, names, tree=tree, narrowed=filters.Narrowed(few, rows))
+    found = found.filter(filters.run_condition(tree, names)) if tree else found
+    return order, tuple(order.stretches(found, fields=HEAD_FIELDS, token=token, limit=limit))
 
 
 def count_runs(
@@ -339,7 +371,7 @@ def count_runs(
     experiment_ids: Sequence[str],
     filter_text: str = "",
     lifecycle: Lifecycle = Lifecycle.ACTIVE,
-    now: datetime | None = None,
+    now: datetime,
 ) -> int:
     """Count the runs that ``search_runs`` would walk. Three queries, and what ``search_run_heads`` asks of indexes.
 
@@ -350,7 +382,7 @@ def count_runs(
     found = _in_lifecycle(Run.objects.all(), lifecycle)
     if tree:
         names = filters.KeyIds(experiments, tree, ())
-        few = filters.narrow(found, tree, names, ()).few
+        few = filters.narrow(filters.narrowings(found, tree, names, ())).few
         found = found.filter(filters.run_condition(tree, names))
         found = found if few is None else found.filter(pk__in=few)
     return found.filter(experiment__in=experiments).count()
@@ -410,8 +442,9 @@ def _experiment_row(fields: Sequence[Any], tags: Mapping[int, list[Pair]]) -> Ex
 def key_ids_by_name(*, experiment_ids: Iterable[int], kind: KeyKind, names: Sequence[str]) -> dict[str, list[int]]:
     """Return the numbers that these names have in these experiments. One query."""
     found: defaultdict[str, list[int]] = defaultdict(list)
-    rows = Key.objects.filter(experiment__in=list(experiment_ids), kind=kind, name__in=names).values_list("name", "pk")
-    for name, pk in rows:
+    experiments = list(experiment_ids)
+    rows = store.key_rows(experiments, kinds=[kind], names=names) if experiments and names else []
+    for _, name, pk in rows:
         found[name].append(pk)
     return found
 

@@ -41,6 +41,28 @@ DATASETS_OF_RUNS = """
 DOCUMENTS_OF_RUNS = "SELECT run_id, body FROM run_document WHERE body <> '' AND run_id"
 
 
+def experiment_pks(workspace_id: int, pks: Sequence[int], *, with_default: bool) -> list[int]:
+    """Return those of these experiments that a workspace has, and perhaps its Default. One statement."""
+    named = f"id IN ({','.join(map(str, map(int, pks))) or 'NULL'})"
+    wanted = f"({named} OR is_default)" if with_default else named
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM experiment WHERE workspace_id = %s AND {wanted} ORDER BY id", [workspace_id])  # noqa: S608
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def key_rows(
+    experiment_ids: Sequence[int], *, kinds: Sequence[int], names: Sequence[str]
+) -> list[tuple[int, str, int]]:
+    """Return (kind, name, id) of the keys of these names in these experiments, one at least each. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT kind, name, id FROM key WHERE experiment_id IN ({','.join(map(str, map(int, experiment_ids)))}) "  # noqa: S608
+            f"AND kind IN ({','.join(map(str, map(int, kinds)))}) AND name IN ({', '.join(['%s'] * len(names))})",
+            names,
+        )
+        return list(cursor.fetchall())
+
+
 def tags_by_experiment(experiment_ids: Collection[int]) -> dict[int, list[Pair]]:
     """Return the tags of these experiments by experiment, by key. One statement."""
     by_experiment: defaultdict[int, list[Pair]] = defaultdict(list)

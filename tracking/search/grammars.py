@@ -1,4 +1,4 @@
-"""Which keys each search knows: the grammars of runs, experiments and logged models."""
+"""Which keys each search knows: the grammars of runs, experiments, logged and registered models, and versions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,5 +115,21 @@ LOGGED_MODELS = Grammar(
         _text("source_run_id"),
         _time("creation_timestamp", "creation_timestamp_ms", "creation_time"),
         _time("last_updated_timestamp", "last_updated_timestamp_ms"),
+    ),
+)
+
+_OF_THE_REGISTRY = {Entity.ATTRIBUTE: ("attribute", "attributes"), Entity.TAG: ("tag", "tags")}
+_REGISTRY_TIMES = (_time("creation_timestamp"), _time("last_updated_timestamp", "timestamp"))
+
+REGISTERED_MODELS = Grammar(prefixes=_OF_THE_REGISTRY, attributes=(_text("name"), *_REGISTRY_TIMES))
+
+MODEL_VERSIONS = Grammar(
+    prefixes=_OF_THE_REGISTRY,
+    attributes=(
+        _text("name"),
+        _text("run_id"),
+        _text("source_path"),
+        Key("version_number", Kind.NUMBER, NUMBER_OPS),
+        *_REGISTRY_TIMES,
     ),
 )

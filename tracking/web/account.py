@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from tracking.core.clock import utc_now
 from tracking.core.errors import NotFoundError, TooManyTriesError, UnavailableError
+from tracking.identity.hashers import SLOTS
 from tracking.identity.queries import list_sessions
 from tracking.identity.services import (
     account_limits,
@@ -32,7 +33,7 @@ from tracking.identity.services import (
 from tracking.identity.types import SessionRow
 from tracking.web.base import credential_of
 from tracking.web.formats import shorten, spell_marks, time_element
-from tracking.web.oidc import has_provider
+from tracking.web.oidc import is_linked
 from tracking.web.sign_in import refuse_try
 from tracking.workspaces.queries import list_roles, list_workspaces
 from tracking.workspaces.types import Role, RoleRow
@@ -83,12 +84,13 @@ def account(request: HttpRequest) -> HttpResponse:
     """Show who is signed in and where, and set their password; other sessions end, this one goes on."""
     credential = credential_of(request)
     user = credential.user
-    form = _form(request, user)
+    form = _form(user, typed=request.POST if request.method == "POST" else None)
     context: dict[str, object] = {
         "form": form,
         "workspaces": list_workspaces(credential=credential),
         "roles": [_role_shown(row) for row in list_roles(user=user)],
-        "provider": settings.ENV.oidc_name if has_provider(request) else "",
+        "provider": settings.ENV.oidc_name,
+        "is_linked": is_linked(request),
         "has_password": user.has_usable_password(),
         "sessions": [
             _session_shown(row)
@@ -98,11 +100,13 @@ def account(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         limits = account_limits(what="password", username=user.get_username(), address=request.META["REMOTE_ADDR"])
         try:
+            SLOTS.check_room()
             count_try(limits=limits, about=user.get_username(), now=utc_now())
             if form.is_valid():
                 forget_tries(limits=limits)
                 return _set_password(request, user, form.cleaned_data["new_password1"])
         except (TooManyTriesError, UnavailableError) as error:
+            context["form"] = _form(user, typed=None)  # one that knows what was typed would check it now
             return refuse_try(request, "account/account.html", context, error)
     return render(request, "account/account.html", context)
 
@@ -136,10 +140,10 @@ def place_words(row: RoleRow) -> str:
     return gettext("on this server")
 
 
-def _form(request: HttpRequest, user: User) -> SetPasswordForm[User]:
+def _form(user: User, *, typed: QueryDict | None) -> SetPasswordForm[User]:
     """Return the form for a new password, which asks for the old one where there is one."""
     kind = PasswordChangeForm if user.has_usable_password() else SetPasswordForm
-    return kind(user, data=request.POST if request.method == "POST" else None)
+    return kind(user, data=typed)
 
 
 def _set_password(request: HttpRequest, user: User, password: str) -> HttpResponse:

@@ -49,12 +49,14 @@ from tracking.web.formats import format_bytes, format_count, format_duration, sp
 from tracking.web.fragments import render_page
 from tracking.web.links import path_or
 from tracking.web.workbench import Asked
+from tracking.workspaces import access
 from tracking.workspaces.types import Permission, Role
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from tracking.cleanup.models import Deletion
+    from tracking.identity.queries import Credential
     from tracking.workspaces.models import ResourceGroup, Workspace
 
 COUNT_WORDS: Mapping[str, _StrPromise] = {
@@ -62,7 +64,9 @@ COUNT_WORDS: Mapping[str, _StrPromise] = {
     "workspaces": gettext_lazy("Workspaces"),
     "experiments": gettext_lazy("Experiments"),
     "runs": gettext_lazy("Runs"),
-    "models": gettext_lazy("Models"),
+    "models": gettext_lazy("Logged models"),
+    "registered_models": gettext_lazy("Registered models"),
+    "model_versions": gettext_lazy("Model versions"),
     "artifacts": gettext_lazy("Files"),
     "metrics": gettext_lazy("Metrics"),
     "points": gettext_lazy("Points"),
@@ -125,6 +129,7 @@ class DeletionShown:
     percent: int
     counts: tuple[CountShown, ...]
     freed: str
+    given_back: str
     error: str
     is_live: bool
     is_in_trash: bool
@@ -345,9 +350,21 @@ def deletion_detail(request: HttpRequest, uid: str) -> HttpResponse:
         "deletion": deletion_shown(
             queries.deletion_row(deletion), may_steer=queries.may_steer(credential=credential, deletion=deletion)
         ),
+        "trash": _trash_of(credential, deletion),
     }
     fragments = {"progress": "deletions/_progress.html"}
     return render_page(request, "deletions/deletion_detail.html", context, fragments=fragments)
+
+
+def _trash_of(credential: Credential, deletion: Deletion) -> str:
+    """Return the workspace whose trash a deletion has to do with; "" if there is none for the reader."""
+    if Kind(deletion.kind) not in TRASHABLE or Kind(deletion.kind) in NAMED_KINDS:
+        return ""
+    try:
+        name = deletion.target["workspace"]
+        return access.require(credential=credential, workspace=name, need=Permission.READ).name
+    except NotFoundError:
+        return ""
 
 
 def _steer(request: HttpRequest, deletion: Deletion) -> HttpResponse:
@@ -378,6 +395,7 @@ def deletion_shown(row: DeletionRow, *, may_steer: bool) -> DeletionShown:
         percent=_percent(row),
         counts=counts_shown(row.total, row.done),
         freed=format_bytes(row.bytes_freed),
+        given_back=format_bytes(row.done["file_bytes"]) if row.done["file_bytes"] else "",
         error=row.error,
         is_live=row.state in (State.ACCEPTED, State.RUNNING) and not row.is_in_trash,
         is_in_trash=row.is_in_trash,

@@ -24,9 +24,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from tracking.core.clock import utc_now
-from tracking.core.errors import InvalidParameterError
+from tracking.core.errors import InvalidParameterError, InvalidStateError
 from tracking.identity.queries import has_email, has_linked
 from tracking.identity.services import create_user, note_link, note_sign_in
+from tracking.identity.services import unlink as unlink_account
 from tracking.web.base import credential_of
 from tracking.web.sign_in import BACKEND, safe_next
 
@@ -131,10 +132,9 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has
         raise ImmediateHttpResponse(redirect("web:account"))
 
 
-def has_provider(request: HttpRequest) -> bool:
-    """Tell whether the reader can link a provider that they have not linked yet. One query."""
-    user = credential_of(request).user
-    return bool(settings.OIDC_ID) and not has_linked(user=user)
+def is_linked(request: HttpRequest) -> bool | None:
+    """Tell whether the reader has linked the provider; None if there is no provider. One query."""
+    return has_linked(user=credential_of(request).user) if settings.OIDC_ID else None
 
 
 @require_POST
@@ -148,6 +148,21 @@ def link(request: HttpRequest) -> HttpResponseBase:
         raise Http404
     request.session[LINKS_UNTIL] = (utc_now() + LINK_LIFE).isoformat()
     return redirect("openid_connect_login", settings.OIDC_ID)
+
+
+@require_POST
+@login_required
+def unlink(request: HttpRequest) -> HttpResponseBase:
+    """Take the provider's word for the reader no longer, unless they could not come in any more."""
+    if not settings.OIDC_ID:
+        raise Http404
+    try:
+        unlink_account(user=credential_of(request).user, now=utc_now())
+    except InvalidStateError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, gettext("The other provider does not sign you in any more."))
+    return redirect("web:account")
 
 
 def _wants_link(request: HttpRequest) -> bool:

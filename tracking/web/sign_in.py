@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from tracking.core.clock import utc_now
 from tracking.core.errors import TooManyTriesError, UnauthenticatedError, UnavailableError
+from tracking.identity.hashers import SLOTS
 from tracking.identity.services import (
     account_limits,
     address_limits,
@@ -38,16 +39,20 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         return redirect(_next(request))
     form = AuthenticationForm(request, data=request.POST if request.method == "POST" else None)
-    context = {"form": form, "next": _next(request), "provider": settings.ENV.oidc_name if settings.OIDC_ID else ""}
+    provider = settings.ENV.oidc_name if settings.OIDC_ID else ""
+    context: dict[str, object] = {"form": form, "next": _next(request), "provider": provider}
     if request.method != "POST":
         return render(request, "sign_in/sign_in.html", context)
     username = request.POST.get("username", "")[:150]
     limits = account_limits(what="password", username=username, address=request.META["REMOTE_ADDR"])
     try:
+        SLOTS.check_room()  # before anything is written
         count_try(limits=limits, about=username, now=utc_now())
         if not form.is_valid():
             return render(request, "sign_in/sign_in.html", context)
     except (TooManyTriesError, UnavailableError) as error:
+        # A form that knows what was typed would check it while the page is made.
+        context["form"] = AuthenticationForm(request, initial={"username": username})
         return refuse_try(request, "sign_in/sign_in.html", context, error)
     forget_tries(limits=limits)
     login(request, form.get_user())

@@ -53,6 +53,7 @@ urlpatterns = [
     path("orphans", work.orphans, name="orphans"),
     path("account/sessions", account.end_sessions, name="end_sessions"),
     path("account/link", oidc.link, name="link"),
+    path("account/unlink", oidc.unlink, name="unlink"),
     path("account/tokens", tokens.token_list, name="token_list"),
     path("login/device", login.device, name="device"),
     path("people", people.person_list, name="person_list"),

@@ -67,7 +67,7 @@ def unmark(*, deletion_uid: str) -> None:
 def purge_workspace(*, pk: int) -> Counter[str]:
     """Remove an empty workspace for good, with its tokens, roles and all else that only says something about it.
 
-    :raises InvalidStateError: if it still has experiments, runs or logged models.
+    :raises InvalidStateError: if it still has experiments, runs, logged or registered models.
     """
     try:
         _, rows = Workspace.objects.filter(pk=pk).delete()

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, ProtectedError
-from django.db.models.functions import Greatest
+from django.db.models import ProtectedError
 
 from tracking.audit.services import record
 from tracking.core.errors import (
@@ -159,7 +158,7 @@ def delete_empty_workspace(*, workspace: Workspace, by: User, now: datetime) -> 
     """Remove a workspace in which nothing is, for good; its name and its former names are free again.
 
     :raises PermissionDeniedError: if a lock stands on it or on its group.
-    :raises InvalidStateError: if it has experiments.
+    :raises InvalidStateError: if it has experiments or registered models.
     """
     hold_workspace(workspace)
     for lock in list_locks(workspace=workspace):
@@ -169,19 +168,23 @@ def delete_empty_workspace(*, workspace: Workspace, by: User, now: datetime) -> 
     try:
         Workspace.objects.filter(pk=workspace.pk).delete()
     except ProtectedError:
-        raise InvalidStateError(f"Workspace {workspace.name!r} is not empty: it has experiments.") from None
+        raise InvalidStateError(
+            f"Workspace {workspace.name!r} is not empty: it has experiments or registered models."
+        ) from None
     transaction.on_commit(access.forget)
     record(by=by, verb="workspace.delete", target=workspace.name, at=now)
 
 
-def add_artifact_bytes(*, workspace_id: int, change: int, measured_at: datetime | None = None) -> None:
+def add_artifact_bytes(*, workspace_id: int, change: int) -> None:
     """Count bytes that a workspace's artifacts take more, or fewer; never below zero. One query, the first time two."""
-    fields: dict[str, object] = {"artifact_bytes": Greatest(F("artifact_bytes") + change, 0)}
-    if measured_at is not None:
-        fields["measured_at"] = measured_at
-    if not WorkspaceUsage.objects.filter(workspace=workspace_id).update(**fields):
-        usage = WorkspaceUsage(workspace_id=workspace_id, artifact_bytes=max(0, change), measured_at=measured_at)
+    if not store.add_artifact_bytes(workspace_id=workspace_id, change=change):
+        usage = WorkspaceUsage(workspace_id=workspace_id, artifact_bytes=max(0, change))
         WorkspaceUsage.objects.bulk_create([usage], ignore_conflicts=True)
+
+
+def note_measured(*, workspace_id: int, now: datetime) -> None:
+    """Note that a workspace's artifacts were measured and counted. One query."""
+    WorkspaceUsage.objects.filter(workspace=workspace_id).update(measured_at=now)
 
 
 # ---- roles and locks -----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mlportal.migration.records import (
     SourceExperiment,
     SourceFile,
     SourceModel,
+    SourceRegistered,
     SourceRun,
     file_checksum,
 )
@@ -39,6 +40,7 @@ class ExportSource:
             )
         tables = {name: self._table(name, told["sha256"]) for name, told in manifest["tables"].items()}
         self._experiments, self._runs, self._models = tables["experiments"], tables["runs"], tables["models"]
+        self._registered, self._versions = tables["registered_models"], tables["model_versions"]
         self._metrics_sha256 = {row["run_id"]: row["metrics_sha256"] for row in self._runs}
         self._checked: set[str] = set()
         self._params, self._tags = _by_run(tables["params"]), _by_run(tables["tags"])
@@ -80,9 +82,9 @@ class ExportSource:
         """Give the file itself."""
         yield safe_target(artifacts_path(self._folder, _id(owner)), file.path)
 
-    def count_skipped(self) -> Mapping[str, int]:
-        """Return nothing: an export has only what can be imported."""
-        return {}
+    def registered(self) -> Iterator[SourceRegistered]:
+        """Yield every registered model."""
+        return (layout.registered_of(row, self._versions) for row in self._registered)
 
     def _table(self, name: str, sha256: str) -> list[dict[str, Any]]:
         path = self._folder / f"{name}.parquet"

@@ -15,7 +15,8 @@ from mlportal.errors import ConfigError, MlportalError, NotFoundError
 from mlportal.migration import layout
 from mlportal.migration._parquet import Columns, write_table
 from mlportal.migration.layout import FORMAT, JOURNAL, MANIFEST, artifacts_path, metrics_path
-from mlportal.migration.records import Owner, SourceExperiment, SourceRun, file_checksum
+from mlportal.migration.records import Owner, SourceExperiment, SourceRegistered, SourceRun, file_checksum
+from mlportal.migration.registry import portable
 from mlportal.migration.report import EXPORTED, FAILED, UNCHANGED, OnProgress, Outcome, Progress, Report
 from mlportal.migration.server_source import ServerSource
 from mlportal.workspace import Workspace
@@ -32,6 +33,8 @@ def export_workspace(
     on_progress: OnProgress | None = None,
 ) -> Report:
     """Write a workspace, or only ``experiments`` of it, to a folder, and return what was done.
+
+    Registered models go with the whole workspace, not with some of its experiments.
 
     Runs that are there already and did not change are left as they are. Each run is written whole or not at all; the
     tables and the manifest come last, so that a folder with a manifest that fits is complete.
@@ -66,7 +69,7 @@ class _Export:
                 self._report.outcomes.append(outcome)
                 self._tell(len(owners))
         if self._report.is_verified:
-            self._write_tables(experiments, owners)
+            self._write_tables(experiments, owners, [] if names else portable(self._source.registered(), runs, models))
         return self._report
 
     def _chosen(self, names: Sequence[str]) -> list[SourceExperiment]:
@@ -144,7 +147,12 @@ class _Export:
 
     # ---- the whole --------------------------------------------------------------------------------------------------
 
-    def _write_tables(self, experiments: Sequence[SourceExperiment], owners: Sequence[Owner]) -> None:
+    def _write_tables(
+        self,
+        experiments: Sequence[SourceExperiment],
+        owners: Sequence[Owner],
+        registered: Sequence[SourceRegistered],
+    ) -> None:
         runs = [one for one in owners if isinstance(one, SourceRun)]
         models = [one for one in owners if not isinstance(one, SourceRun)]
         notes = {_named(one)[1]: self._noted(_named(one)[1]) or {} for one in owners}
@@ -155,6 +163,8 @@ class _Export:
             "params": (layout.TEXTS, [_text(run, pair) for run in runs for pair in run.params.items()]),
             "tags": (layout.TEXTS, [_text(run, pair) for run in runs for pair in run.tags.items()]),
             "models": (layout.MODELS, [layout.model_row(one) for one in models]),
+            "registered_models": (layout.REGISTERED, [layout.registered_row(one) for one in registered]),
+            "model_versions": (layout.VERSIONS, [layout.version_row(v) for one in registered for v in one.versions]),
             "files": (layout.FILES, [file for note in notes.values() for file in note["files"]]),
         }
         told = {}

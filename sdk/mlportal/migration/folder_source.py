@@ -27,11 +27,13 @@ from mlportal.migration.records import (
     SourceExperiment,
     SourceFile,
     SourceModel,
+    SourceRegistered,
     SourceRun,
+    SourceVersion,
 )
 
 META = "meta.yaml"
-TRASH, REGISTRY = ".trash", "models"
+TRASH, REGISTRY, VERSION, DELETED = ".trash", "models", "version-", "Deleted_Internal"
 NOT_RUNS = frozenset({"tags", "datasets", "traces", "models"})
 STATUS = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 MODEL_STATUS = {
@@ -116,11 +118,29 @@ class FolderSource:
         """Give the file itself."""
         yield self._artifacts(owner) / file.path
 
-    def count_skipped(self) -> Mapping[str, int]:
-        """Return how many registered models and versions there are."""
-        models = [one for one in _subfolders(self._root / REGISTRY) if (one / META).is_file()]
-        versions = sum(len([*model.glob(f"version-*/{META}")]) for model in models)
-        return {"registered models": len(models), "model versions": versions}
+    def registered(self) -> Iterator[SourceRegistered]:
+        """Yield every registered model, prompts too."""
+        for folder in _subfolders(self._root / REGISTRY):
+            meta = self._meta(folder)
+            if meta is not None:
+                name = str(meta.get("name", folder.name))
+                found = (self._version(one, name) for one in _subfolders(folder) if one.name.startswith(VERSION))
+                aliases = self._values(folder / "aliases")
+                yield SourceRegistered(
+                    name=name,
+                    description=str(meta.get("description") or ""),
+                    tags=self._values(folder / "tags"),
+                    aliases={alias: int(number) for alias, number in aliases.items() if number.strip().isdigit()},
+                    versions=tuple(sorted((one for one in found if one is not None), key=lambda one: one.version)),
+                )
+
+    def _version(self, folder: Path, name: str) -> SourceVersion | None:
+        meta, number = self._meta(folder), folder.name[len(VERSION) :]
+        if meta is None or meta.get("current_stage") == DELETED or not number.isdigit():
+            return None
+        texts = {key: str(meta.get(key) or "") for key in ("description", "source", "run_id", "run_link", "model_id")}
+        stage = str(meta.get("current_stage") or "None")
+        return SourceVersion(name=name, version=int(number), stage=stage, tags=self._values(folder / "tags"), **texts)
 
     def _experiment_folders(self) -> Iterator[Path]:
         for root in (self._root, self._root / TRASH):

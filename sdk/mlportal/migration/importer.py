@@ -18,7 +18,9 @@ from mlportal.errors import ConfigError, ConflictError, MlportalError, NotFoundE
 from mlportal.migration.export_source import ExportSource
 from mlportal.migration.folder_source import FolderSource
 from mlportal.migration.layout import JOURNAL, MANIFEST
-from mlportal.migration.records import Source, SourceExperiment, SourceModel, SourceRun
+from mlportal.migration.lease import only_import
+from mlportal.migration.records import Source, SourceExperiment, SourceModel, SourceRegistered, SourceRun
+from mlportal.migration.registry import RegistryWriter, portable
 from mlportal.migration.report import FAILED, UNCHANGED, OnProgress, Outcome, Progress, Report
 from mlportal.migration.server_source import ServerSource
 from mlportal.migration.writer import DONE, SOURCE_ID, Writer
@@ -93,8 +95,9 @@ def import_into(
     """Copy what ``source`` has and ``workspace`` lacks, compare both, and return what was done.
 
     ``experiments``: only those with these names. ``verify``: compare also what an earlier import found equal. Runs that
-    fail do not stop the others. One import at a time should write into an experiment.
+    fail do not stop the others. Registered models go with the whole source, not with some of its experiments.
 
+    :raises ConflictError: if another import writes into the workspace.
     :raises NotFoundError: if the source has no experiment of a name.
     """
     found = open_source(source) if isinstance(source, str) else source
@@ -115,6 +118,7 @@ class _Import:
         self._verify = verify
         self._on_progress = on_progress
         self._lock = threading.Lock()
+        self._check_lease: Callable[[], None] = lambda: None
         self._total = self._sent = 0
         self._report = Report(source.name, f"{workspace.endpoint}/w/{workspace.name}")
         if self._report.source == self._report.target:
@@ -122,19 +126,31 @@ class _Import:
 
     def run(self, names: Sequence[str], *, dry_run: bool) -> Report:
         jobs = [self._look(one) for one in self._chosen(names)]
-        self._report.skipped = self._source.count_skipped()
+        runs = [run for job in jobs for run in job.runs]
+        models = [model for job in jobs for model in job.models]
+        registered = [] if names else portable(self._source.registered(), runs, models)
         self._report.problems += self._source.problems.get("", [])
         if dry_run:
-            for job in jobs:
-                self._report.outcomes += [Outcome("run", job.experiment.name, run.run_id) for run in job.runs]
-                self._report.outcomes += [Outcome("model", job.experiment.name, one.model_id) for one in job.models]
+            self._plan(jobs, registered)
             return self._report
-        jobs = [job for job in jobs if self._open(job)]
-        self._create(jobs)
-        self._fill(jobs)
-        for job in jobs:
-            self._delete_what_is_deleted(job)
+        with only_import(self._mlflow, self._source.name) as check_lease:
+            self._check_lease = check_lease
+            open_jobs = [job for job in jobs if self._open(job)]
+            self._create(open_jobs)
+            self._fill(open_jobs)
+            self._register(jobs, registered)
+            for job in open_jobs:
+                self._delete_what_is_deleted(job)
         return self._report
+
+    def _plan(self, jobs: Sequence[_Job], registered: Sequence[SourceRegistered]) -> None:
+        outcomes = self._report.outcomes
+        for job in jobs:
+            outcomes += [Outcome("run", job.experiment.name, run.run_id) for run in job.runs]
+            outcomes += [Outcome("model", job.experiment.name, one.model_id) for one in job.models]
+        for model in registered:
+            outcomes.append(Outcome("registered model", "", model.name))
+            outcomes += [Outcome("version", "", f"{model.name}/{one.version}") for one in model.versions]
 
     # ---- looking ----------------------------------------------------------------------------------------------------
 
@@ -188,9 +204,15 @@ class _Import:
         if job.target_id is None:
             job.target_id = self._mlflow.create_experiment(job.experiment.name)
         here = self._mlflow.get_experiment(job.target_id).tags
-        for key, value in job.experiment.tags.items():
-            if here.get(key) != value:
-                self._mlflow.change_experiment("set-experiment-tag", experiment_id=job.target_id, key=key, value=value)
+        differing = {key: value for key, value in job.experiment.tags.items() if here.get(key) != value}
+        for key, value in differing.items():
+            self._mlflow.change_experiment("set-experiment-tag", experiment_id=job.target_id, key=key, value=value)
+        here = self._mlflow.get_experiment(job.target_id).tags if differing else here
+        self._report.problems += [
+            f"Experiment {job.experiment.name!r}: tag {key!r} is {here.get(key)!r} here, {value!r} at the source."
+            for key, value in job.experiment.tags.items()
+            if here.get(key) != value
+        ]
         return True
 
     def _create(self, jobs: Iterable[_Job]) -> None:
@@ -219,6 +241,17 @@ class _Import:
             models = [threads.submit(self._fill_model, job, model) for job in jobs for model in job.models]
             self._gather(models)
 
+    def _register(self, jobs: Sequence[_Job], registered: Sequence[SourceRegistered]) -> None:
+        """Write registered models, whose versions come from runs and models that are there by now."""
+        self._total += sum(1 + len(model.versions) for model in registered)
+        for job in jobs:
+            self._writer.runs |= {source_id: had.run_id for source_id, had in job.had_runs.items()}
+            self._writer.models |= job.had_models
+        writer = RegistryWriter(self._mlflow, self._writer.runs, self._writer.models)
+        for outcome in writer.write_all(registered):
+            self._report.outcomes.append(outcome)
+            self._count_points(0)
+
     def _gather(self, futures: Sequence[Future[Outcome]]) -> None:
         try:
             for future in as_completed(futures):
@@ -230,6 +263,7 @@ class _Import:
             raise
 
     def _count_points(self, count: int) -> None:
+        self._check_lease()
         with self._lock:
             self._sent += count
             if self._on_progress is not None:

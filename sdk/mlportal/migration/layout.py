@@ -1,8 +1,9 @@
 """What an export's folder looks like.
 
 ``manifest.json``: format, versions, counts, and of each table the rows and the SHA-256. The tables: ``experiments``,
-``runs``, ``params``, ``tags``, ``models``, ``files`` (``.parquet``). Points: ``metrics/<run id>.parquet``. Files:
-``artifacts/<run or model id>/…``. ``runs`` has the SHA-256 of a run's metrics, ``files`` that of each file.
+``runs``, ``params``, ``tags``, ``models``, ``registered_models``, ``model_versions``, ``files`` (``.parquet``). Points:
+``metrics/<run id>.parquet``. Files: ``artifacts/<run or model id>/…``. ``runs`` has the SHA-256 of a run's metrics,
+``files`` that of each file.
 ``.journal/`` is the exporter's own.
 """
 
@@ -16,9 +17,17 @@ from typing import Any
 
 from mlportal._mlflow import Point
 from mlportal.migration._parquet import REAL, TEXT, TRUTH, WHOLE
-from mlportal.migration.records import Dataset, ModelMetric, SourceExperiment, SourceModel, SourceRun
+from mlportal.migration.records import (
+    Dataset,
+    ModelMetric,
+    SourceExperiment,
+    SourceModel,
+    SourceRegistered,
+    SourceRun,
+    SourceVersion,
+)
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST, JOURNAL = "manifest.json", ".journal"
 EXPERIMENTS = {"experiment_id": TEXT, "name": TEXT, "is_deleted": TRUTH, "tags": TEXT}
 RUNS = {
@@ -29,6 +38,11 @@ RUNS = {
 MODELS = {
     "model_id": TEXT, "experiment_id": TEXT, "name": TEXT, "model_type": TEXT, "status": TEXT, "source_run_id": TEXT,
     "params": TEXT, "tags": TEXT, "metrics": TEXT, "fingerprint": TEXT,
+}  # fmt: skip
+REGISTERED = {"name": TEXT, "description": TEXT, "tags": TEXT, "aliases": TEXT}
+VERSIONS = {
+    "name": TEXT, "version": WHOLE, "description": TEXT, "stage": TEXT, "source": TEXT, "run_id": TEXT,
+    "run_link": TEXT, "model_id": TEXT, "tags": TEXT,
 }  # fmt: skip
 TEXTS = {"run_id": TEXT, "key": TEXT, "value": TEXT}
 METRICS = {"key": TEXT, "value": REAL, "timestamp_ms": WHOLE, "step": WHOLE}
@@ -62,6 +76,23 @@ def model_row(one: SourceModel) -> Row:
     metrics = [{**asdict(metric), "point": {**asdict(metric.point), "value": repr(metric.point.value)}}
                for metric in one.metrics]  # fmt: skip
     return {**asdict(one), "params": _json(one.params), "tags": _json(one.tags), "metrics": _json(metrics)}
+
+
+def registered_row(one: SourceRegistered) -> Row:
+    """Return a registered model as a row; its versions have a table of their own."""
+    return {"name": one.name, "description": one.description, "tags": _json(one.tags), "aliases": _json(one.aliases)}
+
+
+def version_row(one: SourceVersion) -> Row:
+    """Return a version as a row."""
+    return {**asdict(one), "tags": _json(one.tags)}
+
+
+def registered_of(row: Row, versions: Iterable[Row]) -> SourceRegistered:
+    """Return the registered model of a row and those of its versions."""
+    mine = (one for one in versions if one["name"] == row["name"])
+    told = {**row, "tags": json.loads(row["tags"]), "aliases": json.loads(row["aliases"])}
+    return SourceRegistered(**told, versions=tuple(SourceVersion(**{**v, "tags": json.loads(v["tags"])}) for v in mine))
 
 
 def experiment_of(row: Row) -> SourceExperiment:

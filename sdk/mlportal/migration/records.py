@@ -90,6 +90,32 @@ class SourceModel:
     fingerprint: str = ""
 
 
+@dataclass(frozen=True)
+class SourceVersion:
+    """A version of a registered model of a source. ``stage``: None (the word), Staging, Production or Archived."""
+
+    name: str
+    version: int
+    description: str
+    stage: str
+    source: str
+    run_id: str
+    run_link: str
+    model_id: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SourceRegistered:
+    """A registered model of a source with its versions, the oldest first. ``aliases``: name -> version."""
+
+    name: str
+    description: str
+    tags: Mapping[str, str]
+    aliases: Mapping[str, int]
+    versions: tuple[SourceVersion, ...]
+
+
 Owner = Union[SourceRun, SourceModel]
 Problems = dict[str, list[str]]
 
@@ -130,8 +156,8 @@ class Source(Protocol):
     def fetch(self, owner: Owner, file: SourceFile) -> AbstractContextManager[Path]:
         """Give a local file with the content of ``file``, as long as the block lasts."""
 
-    def count_skipped(self) -> Mapping[str, int]:
-        """Return how many things there are, by kind, that this package does not move."""
+    def registered(self) -> Iterator[SourceRegistered]:
+        """Yield every registered model, prompts too; none where there is no registry."""
 
 
 def pack(point: Point) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 IMPORTED, COMPLETED, UNCHANGED, FAILED = "imported", "completed", "unchanged", "failed"
@@ -12,12 +12,12 @@ EXPORTED, PLANNED = "exported", "planned"
 
 @dataclass
 class Outcome:
-    """What became of one run or logged model.
+    """What became of one run, logged model, registered model or version.
 
-    ``kind``: run or model; ``state``: imported (new), completed (an earlier import had begun it, or its source has more
-    now), unchanged, exported, planned (a dry run) or failed; ``points``, ``files``, ``bytes``: how many the source has
-    and were found again at the target; ``sent``: how many things had to be written; ``is_compared``: False where an
-    earlier import found it equal; ``problems``: what is not as at the source.
+    ``kind``: run, model, registered model or version; ``state``: imported (new), completed (an earlier import had begun
+    it, or its source has more now), unchanged, exported, planned (a dry run) or failed; ``points``, ``files``,
+    ``bytes``: how many the source has and were found again at the target; ``sent``: how many things had to be written;
+    ``is_compared``: False where an earlier import found it equal; ``problems``: what is not as at the source.
     """
 
     kind: str
@@ -32,15 +32,19 @@ class Outcome:
     is_compared: bool = True
     problems: list[str] = field(default_factory=list)
 
+    def finish(self, *, is_new: bool) -> None:
+        """Set the state, from what was sent and what is not as at the source."""
+        done = IMPORTED if is_new else COMPLETED if self.sent else UNCHANGED
+        self.state = FAILED if self.problems else done
+
 
 @dataclass
 class Report:
-    """What an import or an export did, run by run; ``skipped``: things by kind that are not moved."""
+    """What an import or an export did, run by run."""
 
     source: str
     target: str
     outcomes: list[Outcome] = field(default_factory=list)
-    skipped: Mapping[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -50,11 +54,11 @@ class Report:
 
     @property
     def changed(self) -> int:
-        """How many runs and models were written to."""
+        """How many things were written to."""
         return sum(one.state in (IMPORTED, COMPLETED, EXPORTED) for one in self.outcomes)
 
     def counts(self) -> dict[str, int]:
-        """Return how many runs and models came to which end, and their points, files and bytes."""
+        """Return how many things of each kind came to which end, and their points, files and bytes."""
         states = Counter(f"{one.kind}s {one.state}" for one in self.outcomes)
         sums = {name: sum(getattr(one, name) for one in self.outcomes) for name in ("points", "files", "bytes")}
         return {**dict(sorted(states.items())), **sums}
@@ -62,12 +66,8 @@ class Report:
     def lines(self) -> list[str]:
         """Return what a person should know of it: sums, what was left out, and what is not as at the source."""
         counts = ", ".join(f"{what}: {count:,}" for what, count in self.counts().items())
-        left = [f"Not moved, as mlportal has no place for it yet: {kind}: {count}." for kind, count in self._left()]
         wrong = [f"{one.kind} {one.source_id}: {why}" for one in self.outcomes for why in one.problems]
-        return [f"{self.source} -> {self.target}: {counts}.", *left, *self.problems, *wrong, *self._ends()]
-
-    def _left(self) -> list[tuple[str, int]]:
-        return [(kind, count) for kind, count in self.skipped.items() if count]
+        return [f"{self.source} -> {self.target}: {counts}.", *self.problems, *wrong, *self._ends()]
 
     def _ends(self) -> list[str]:
         if any(one.state == PLANNED for one in self.outcomes):

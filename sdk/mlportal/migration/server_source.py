@@ -25,7 +25,9 @@ from mlportal.migration.records import (
     SourceExperiment,
     SourceFile,
     SourceModel,
+    SourceRegistered,
     SourceRun,
+    SourceVersion,
 )
 
 TOKEN, USER, PASSWORD = "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"
@@ -153,24 +155,15 @@ class ServerSource:
             found.update(chunk)
         return found.hexdigest()
 
-    def count_skipped(self) -> Mapping[str, int]:
-        """Return how many registered models and versions there are; none where there is no registry."""
-        return {
-            "registered models": self._count("registered-models/search", "registered_models", 100),
-            "model versions": self._count("model-versions/search", "model_versions", PAGE),
-        }
-
-    def _count(self, path: str, key: str, page_size: int) -> int:
-        count, query = 0, {"max_results": page_size}
+    def registered(self) -> Iterator[SourceRegistered]:
+        """Yield every registered model, prompts too; none where there is no registry."""
         try:
-            while True:
-                answer = self._mlflow.get(path, query)
-                count += len(answer.get(key, []))
-                if not answer.get("next_page_token"):
-                    return count
-                query = {**query, "page_token": answer["next_page_token"]}
-        except (NotFoundError, NotMlportalError, PermissionDeniedError):
-            return count
+            yield from registered_at(self._mlflow)
+        except PermissionDeniedError as error:
+            self.problems.setdefault("", []).append(f"Registered models of {self.name} cannot be read: {error}")
+        except (NotFoundError, NotMlportalError) as error:
+            if error.status != 404:
+                raise
 
     def _artifacts(self, owner: Owner) -> Artifacts | None:
         """Return the files that go through the server's proxy; None for those that only its own pages give out."""
@@ -199,6 +192,35 @@ class ServerSource:
             if not answer.get("next_page_token"):
                 return
             query = {**query, "page_token": answer["next_page_token"]}
+
+
+def registered_at(mlflow: MlflowApi, *, name: str | None = None) -> Iterator[SourceRegistered]:
+    """Yield the registered models of a server, or the one of this name. Some requests for each thousand versions."""
+    asked = mlflow.registered_models() if name is None else [mlflow.registered_model(name)]
+    models = {row["name"]: row for row in asked}
+    versions = {(one.name, one.version): one for one in map(_version, mlflow.model_versions(name))}
+    for row in models.values():
+        yield SourceRegistered(
+            name=row["name"],
+            description=row.get("description", ""),
+            tags=_texts(row.get("tags")),
+            aliases={one["alias"]: int(one["version"]) for one in row.get("aliases", [])},
+            versions=tuple(versions[key] for key in sorted(versions) if key[0] == row["name"]),
+        )
+
+
+def _version(answer: Mapping[str, Any]) -> SourceVersion:
+    return SourceVersion(
+        name=answer["name"],
+        version=int(answer["version"]),
+        description=answer.get("description", ""),
+        stage=answer.get("current_stage", "None"),
+        source=answer.get("source", ""),
+        run_id=answer.get("run_id", ""),
+        run_link=answer.get("run_link", ""),
+        model_id=answer.get("model_id", ""),
+        tags=_texts(answer.get("tags")),
+    )
 
 
 def _file_address(owner: Owner, path: str) -> str:

@@ -22,7 +22,7 @@ from mlportal.migration.records import (
     file_checksum,
     pack,
 )
-from mlportal.migration.report import COMPLETED, FAILED, IMPORTED, UNCHANGED, Outcome
+from mlportal.migration.report import FAILED, Outcome
 from mlportal.migration.server_source import ServerSource
 from mlportal.workspace import Workspace
 
@@ -225,8 +225,7 @@ class Writer:
     def _finish(self, owner: Owner, outcome: Outcome, *, is_new: bool) -> None:
         owner_id = owner.run_id if isinstance(owner, SourceRun) else owner.model_id
         outcome.problems += self.source.problems.get(owner_id, [])
-        done = IMPORTED if is_new else COMPLETED if outcome.sent else UNCHANGED
-        outcome.state = FAILED if outcome.problems else done
+        outcome.finish(is_new=is_new)
 
     # ---- what things become here ------------------------------------------------------------------------------------
 

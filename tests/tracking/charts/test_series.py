@@ -60,7 +60,10 @@ def traces(curves: Sequence[Curve], how: View) -> list[Trace]:
 
 
 def floats(column: Column) -> list[float]:
-    found: list[float] = np.frombuffer(base64.b64decode(column.bdata), column.dtype).astype(np.float64).tolist()
+    packed = np.frombuffer(base64.b64decode(column.bdata), column.dtype).astype(np.float64)
+    if column.offset or column.divisor != 1:
+        packed = (packed + column.offset) / column.divisor
+    found: list[float] = packed.tolist()
     return found
 
 

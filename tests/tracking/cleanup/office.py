@@ -63,8 +63,8 @@ class Office:
             timeout_s=MOST_S,
         )
 
-    def wait_for_state(self, uid: str, state: str) -> Any:
-        wait_until(lambda: self.deletion(uid)["state"] == state, what=f"deletion {state}", timeout_s=MOST_S)
+    def wait_for_state(self, uid: str, state: str, *, timeout_s: float = MOST_S) -> Any:
+        wait_until(lambda: self.deletion(uid)["state"] == state, what=f"deletion {state}", timeout_s=timeout_s)
         return self.deletion(uid)
 
     def worker(self) -> psutil.Process:

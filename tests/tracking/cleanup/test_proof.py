@@ -93,8 +93,35 @@ class Visitor:
             page.read()
 
 
+class Progress(Watch):
+    """Looks how far a deletion is, and how much memory its worker has, while it is paused and resumed."""
+
+    def __init__(self, office: Office, uid: str) -> None:
+        super().__init__(self.look, every_s=0.2)
+        self.office, self.uid = office, uid
+        self.moves, self.rss, self.ran_s, self.now = [0.0], 0, 0.0, office.deletion(uid)
+        self._moved_at = self._looked_at = time.monotonic()
+        self._shown = ""
+
+    def look(self, _: int) -> None:
+        """Note how long nothing moved, if something has moved now; nothing is to while it is paused."""
+        self.now, present = self.office.deletion(self.uid), time.monotonic()
+        self.ran_s += (present - self._looked_at) * (self.now["state"] != "paused")
+        self._looked_at = present
+        shown = json.dumps([self.now[name] for name in ("state", "done", "total")])
+        if shown != self._shown:
+            self.moves.append(present - self._moved_at)
+        if shown != self._shown or self.now["state"] == "paused":
+            self._shown, self._moved_at = shown, present
+        self.rss = max(self.rss, self.office.worker().memory_info().rss)
+
+
 def p99_of(took_ms: list[float]) -> float:
     return statistics.quantiles(took_ms, n=100)[98]
+
+
+def spread(took_ms: list[float]) -> str:
+    return f"{statistics.median(took_ms):.0f} and {p99_of(took_ms):.0f}"
 
 
 def log_for(neighbour: Neighbour, seconds: float) -> list[float]:
@@ -105,6 +132,18 @@ def log_for(neighbour: Neighbour, seconds: float) -> list[float]:
     return watch.end()
 
 
+def log_beside(neighbour: Neighbour, office: Office, uid: str, progress: Progress) -> tuple[list[float], list[float]]:
+    """Log until a deletion is done, which is paused again and again: what batches took while it stood, and ran."""
+    idle, busy = [], []
+    while progress.now["state"] != "done":
+        assert progress.now["state"] != "failed", progress.now
+        busy += log_for(neighbour, 4)
+        if office.ask("POST", f"deletions/{uid}/pause")[0] == 200:
+            idle += log_for(neighbour, 3)
+            assert office.ask("POST", f"deletions/{uid}/resume")[0] == 200
+    return idle, busy
+
+
 @pytest.mark.proof
 class TestLargeGroup:
     def test_goes_while_others_hardly_notice(self, office: Office) -> None:
@@ -113,33 +152,26 @@ class TestLargeGroup:
         filling_at = time.monotonic()
         fill(office.portal, group="large", **LARGE)
         filled_s = time.monotonic() - filling_at
-        idle = log_for(neighbour, 20)
+        before = log_for(neighbour, 10)
 
-        logging = Watch(neighbour.log, every_s=0.02)
-        logging.start()
         began_at = time.monotonic()
         status, deletion = office.delete_group("large")
         accepted_s = time.monotonic() - began_at
         visiting = Watch(Visitor(office, deletion["uid"]).visit, every_s=0.2)
+        progress = Progress(office, deletion["uid"])
         visiting.start()
-        moves, rss, last, moved_at = [0.0], 0, None, time.monotonic()
-        while (now := office.deletion(deletion["uid"]))["state"] != "done":
-            assert now["state"] != "failed", now
-            shown = {name: now[name] for name in ("state", "done", "total")}
-            if shown != last:
-                moves.append(time.monotonic() - moved_at)
-                last, moved_at = shown, time.monotonic()
-            rss = max(rss, office.worker().memory_info().rss)
-            time.sleep(0.2)
-        took_s = time.monotonic() - began_at
-        pages, busy = visiting.end(), logging.end()
-        slowest = [round(one, 1) for one in sorted(moves)[-3:]]
+        progress.start()
+        idle, busy = log_beside(neighbour, office, deletion["uid"], progress)
+        progress.end()
+        pages, now = visiting.end(), progress.now
 
         print(
             f"\nload {os.getloadavg()[0]:.0f}, filled in {filled_s:.0f} s, accepted in {accepted_s:.2f} s, "
-            f"gone after {took_s:.0f} s, worker {rss / MIB:.0f} MiB, longest without progress {slowest} s; "
-            f"log-batch p99 {p99_of(idle):.0f} ms idle, {p99_of(busy):.0f} ms meanwhile; "
-            f"pages p50 {statistics.median(pages):.0f}, p99 {p99_of(pages):.0f}, max {max(pages):.0f} ms ({len(pages)})"
+            f"gone after {progress.ran_s:.0f} s, worker {progress.rss / MIB:.0f} MiB, "
+            f"longest without progress {[round(one, 1) for one in sorted(progress.moves)[-3:]]} s; "
+            f"log-batch p50 and p99 {spread(before)} ms before, {spread(idle)} while it was paused ({len(idle)}), "
+            f"{spread(busy)} while it ran ({len(busy)}); "
+            f"pages p50 and p99 {spread(pages)}, max {max(pages):.0f} ms ({len(pages)}); {now['report']['bytes']}"
         )
         after = rows_by_group(office.portal)
         assert status == 202
@@ -150,7 +182,7 @@ class TestLargeGroup:
         assert office.ask("GET", "workspaces/kept-0") == workspace
         assert set(after) == set(rows)
         assert after["kept"] == rows["kept"]
-        assert rss < 300 * MIB
+        assert progress.rss < 300 * MIB
 
 
 @pytest.mark.proof
@@ -160,17 +192,27 @@ class TestKills:
         seed = random.randrange(10**6)
         print(f"\nseed {seed}")
         moments = random.Random(seed)
-        took_s = []
-        for number in range(KILLS):
-            fill(office.portal, group=f"killed-{number}", **KILLED)
-            _, deletion = office.delete_group(f"killed-{number}")
-            time.sleep(moments.random() * 3)
-            office.worker().kill()
+        took_s: list[float] = []
+        while len(took_s) < KILLS:
+            name = f"killed-{time.monotonic_ns()}"
+            fill(office.portal, group=name, **KILLED)
+            _, deletion = office.delete_group(name)
+            time.sleep(moments.random() * 2)
+            worker = office.worker()
+            worker.kill()
+            worker.wait()
+            if office.deletion(deletion["uid"])["state"] == "done":
+                continue  # too late to hit it
+            office.worker()
             began_at = time.monotonic()
-            office.wait_for_state(deletion["uid"], "done")
+            office.wait_for_state(deletion["uid"], "done", timeout_s=60)
             took_s.append(time.monotonic() - began_at)
+            print(f"{len(took_s)}: {took_s[-1]:.1f} s", end=" ", flush=True)
 
-        print(f"{KILLS} of {KILLS} finished, the slowest {max(took_s):.1f} s after the kill")
+        print(
+            f"\n{KILLS} of {KILLS} finished, the slowest {max(took_s):.1f} s, the mean {statistics.mean(took_s):.1f} s "
+            f"after a worker was back; load {os.getloadavg()[0]:.0f}"
+        )
         assert office.files() == kept
 
 

@@ -15,7 +15,7 @@ def source(tmp_path: Path, settings: Settings) -> Path:
     source = tmp_path / "static" / "page.css"
     source.parent.mkdir()
     source.write_text("a {}")
-    settings.STORAGES = {"staticfiles": {"BACKEND": "portal.static_storage.ModuleStaticFilesStorage"}}
+    settings.STORAGES = {"staticfiles": {"BACKEND": "portal.static_storage.JoinedStaticFilesStorage"}}
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     settings.STATICFILES_DIRS = [source.parent]
     settings.STATIC_ROOT = tmp_path / "collected"

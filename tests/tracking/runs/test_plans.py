@@ -22,6 +22,7 @@ from tracking.runs.types import KeyKind, RunStatus
 from tracking.workspaces.models import ResourceGroup, Workspace
 
 START_MS = 1_700_000_000_000
+NOW = from_ms(START_MS)
 IS_SQLITE = "sqlite"
 FEW_RUNS, MANY_RUNS = 1_500, 4_500
 PAGE = 50
@@ -71,7 +72,10 @@ class Lab:
 
     def search(self, **asked: Any) -> Any:
         return queries.search_run_heads(
-            workspace=self.workspace, experiment_ids=[str(self.experiment.pk)], **{"max_results": PAGE, **asked}
+            workspace=self.workspace,
+            experiment_ids=[str(self.experiment.pk)],
+            now=NOW,
+            **{"max_results": PAGE, **asked},
         )
 
 
@@ -227,6 +231,15 @@ class TestWork:
                 middle = work[1 : len(work) // 2]  # near the end PostgreSQL rather sorts what is left
                 assert max(middle) <= 1.5 * min(middle) + 20, (asked, work)
 
+    def test_of_runs_that_are_named_does_not_grow_with_the_workspace(self, lab: Lab) -> None:
+        lab.grow_to(FEW_RUNS)
+        uids = list(Run.objects.order_by("pk").values_list("uid", flat=True)[:PAGE])
+        before = work_of(lambda: queries.find_runs(workspace=lab.workspace, uids=uids))
+
+        lab.grow_to(MANY_RUNS)
+
+        assert work_of(lambda: queries.find_runs(workspace=lab.workspace, uids=uids)) <= 1.2 * before + 20
+
     def test_does_not_grow_with_deleted_runs(self, lab: Lab) -> None:
         lab.grow_to(FEW_RUNS)
         before = work_of(lab.search)
@@ -345,7 +358,7 @@ class TestSeveralExperiments:
 
         def search(token: str = "", size: int = PAGE) -> Any:
             return queries.search_run_heads(
-                workspace=lab.workspace, experiment_ids=ids, page_token=token, max_results=size, **asked
+                workspace=lab.workspace, experiment_ids=ids, page_token=token, max_results=size, now=NOW, **asked
             )
 
         for one in labs:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -63,6 +64,14 @@ def add_runs(
         )
 
 
+def search_runs(**asked: Any) -> Page[RunRow]:
+    return queries.search_runs(**{"now": START, **asked})
+
+
+def count_runs(**asked: Any) -> int:
+    return queries.count_runs(**{"now": START, **asked})
+
+
 def names_of(page: Page[RunRow]) -> list[str]:
     return [row.name for row in page.rows]
 
@@ -72,7 +81,7 @@ class TestSearchRuns:
         experiment = add_experiment(workspace, "vision")
         add_runs(experiment, ["a", "b", "c"])
 
-        page = queries.search_runs(workspace=workspace, experiment_ids=[str(experiment.pk)], max_results=10)
+        page = search_runs(workspace=workspace, experiment_ids=[str(experiment.pk)], max_results=10)
 
         assert names_of(page) == ["c", "b", "a"]
         assert page.next_token is None
@@ -83,7 +92,7 @@ class TestSearchRuns:
         add_runs(speech, ["c", "d"])
         add_runs(vision, ["nan"], loss=None)
 
-        page = queries.search_runs(
+        page = search_runs(
             workspace=workspace,
             experiment_ids=[str(vision.pk), str(speech.pk)],
             filter_text="params.lr = '0.1' AND (metrics.loss > 1 OR tags.stage LIKE 'DRAFT' OR run_name = 'nan')",
@@ -98,9 +107,9 @@ class TestSearchRuns:
         add_runs(experiment, ["a", "b", "c"])
         ids, order_by = [str(experiment.pk)], ["metrics.loss"]
 
-        first = queries.search_runs(workspace=workspace, experiment_ids=ids, order_by=order_by, max_results=2)
+        first = search_runs(workspace=workspace, experiment_ids=ids, order_by=order_by, max_results=2)
         add_runs(experiment, ["earlier"], loss=-10.0)
-        second = queries.search_runs(
+        second = search_runs(
             workspace=workspace,
             experiment_ids=ids,
             order_by=order_by,
@@ -119,7 +128,7 @@ class TestSearchRuns:
             add_runs(experiment, [f"run {number}" for number in range(more)])
 
             with django_assert_num_queries(8):  # two of them for names that a process asks for once
-                page = queries.search_runs(
+                page = search_runs(
                     workspace=workspace,
                     experiment_ids=[str(experiment.pk)],
                     filter_text="metrics.loss > 0 AND params.lr != '1' AND tags.stage IS NOT NULL",
@@ -140,7 +149,7 @@ class TestSearchRuns:
         add_runs(experiment, ["there"])
         add_runs(experiment, ["gone"], deleted_at=START)
 
-        page = queries.search_runs(
+        page = search_runs(
             workspace=workspace, experiment_ids=[str(experiment.pk)], lifecycle=lifecycle, max_results=10
         )
 
@@ -151,27 +160,27 @@ class TestSearchRuns:
         foreign = add_experiment(other, "vision")
         add_runs(foreign, ["a"])
 
-        page = queries.search_runs(workspace=workspace, experiment_ids=[str(foreign.pk), "0", "x"], max_results=10)
+        page = search_runs(workspace=workspace, experiment_ids=[str(foreign.pk), "0", "x"], max_results=10)
 
         assert page == Page([], None)
 
     def test_finds_the_default_experiment_by_its_alias(self, workspace: Workspace) -> None:
         add_runs(add_experiment(workspace, "Default", is_default=True), ["a"])
 
-        assert names_of(queries.search_runs(workspace=workspace, experiment_ids=["0"], max_results=10)) == ["a"]
+        assert names_of(search_runs(workspace=workspace, experiment_ids=["0"], max_results=10)) == ["a"]
 
     def test_refuses_a_filter_that_does_not_parse_though_no_experiment_exists(self, workspace: Workspace) -> None:
         with pytest.raises(FilterError):
-            queries.search_runs(workspace=workspace, experiment_ids=[], filter_text="metrics.", max_results=10)
+            search_runs(workspace=workspace, experiment_ids=[], filter_text="metrics.", max_results=10)
 
     def test_refuses_the_token_of_another_order(self, workspace: Workspace) -> None:
         experiment = add_experiment(workspace, "vision")
         add_runs(experiment, ["a", "b"])
         ids = [str(experiment.pk)]
-        token = queries.search_runs(workspace=workspace, experiment_ids=ids, max_results=1).next_token
+        token = search_runs(workspace=workspace, experiment_ids=ids, max_results=1).next_token
 
         with pytest.raises(InvalidParameterError, match="Ask for the first page again"):
-            queries.search_runs(
+            search_runs(
                 workspace=workspace,
                 experiment_ids=ids,
                 order_by=["metrics.loss"],
@@ -186,14 +195,12 @@ class TestCountRuns:
         add_runs(experiment, ["a", "b", "c"])
         add_runs(experiment, ["gone"], deleted_at=START)
 
-        count = queries.count_runs(
-            workspace=workspace, experiment_ids=[str(experiment.pk)], filter_text="metrics.loss > 1"
-        )
+        count = count_runs(workspace=workspace, experiment_ids=[str(experiment.pk)], filter_text="metrics.loss > 1")
 
         assert count == 2
 
     def test_is_zero_without_experiments(self, workspace: Workspace) -> None:
-        assert queries.count_runs(workspace=workspace, experiment_ids=[], filter_text="NOT metrics.loss > 1") == 0
+        assert count_runs(workspace=workspace, experiment_ids=[], filter_text="NOT metrics.loss > 1") == 0
 
 
 class TestSearchExperiments:

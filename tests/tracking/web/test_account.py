@@ -35,6 +35,22 @@ class TestAccount:
         assert re.search(r"Contributor\s*<span class=\"row-end\">in resource group lab</span>", page)
         assert re.search(r"Reader\s*<span class=\"row-end\">in workspace default</span>", page)
 
+    def test_does_not_say_whether_a_password_is_right_once_there_were_too_many_tries(
+        self, client: Client, people: People
+    ) -> None:
+        people.bob.user.set_password("the-right-password")
+        people.bob.user.save()
+        client.force_login(people.bob.user)
+        form = {"new_password1": NEW, "new_password2": NEW}
+        for _ in range(10):
+            assert client.post("/account", form | {"old_password": "wrong"}).status_code == 200
+
+        wrong = client.post("/account", form | {"old_password": "wrong"})
+        right = client.post("/account", form | {"old_password": "the-right-password"})
+
+        assert (wrong.status_code, right.status_code) == (429, 429)
+        assert "field-error" not in wrong.content.decode() + right.content.decode()
+
     def test_sets_the_password_and_keeps_the_session(self, client: Client, people: People) -> None:
         client.force_login(people.bob.user)
 

@@ -44,8 +44,9 @@ def answer_of(client: Client, **query: str | list[str]) -> dict[str, Any]:
     return answer
 
 
-def floats(column: dict[str, str]) -> list[float]:
-    found: list[float] = np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).tolist()
+def floats(column: dict[str, Any]) -> list[float]:
+    packed = np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).astype(np.float64)
+    found: list[float] = ((packed + column.get("offset", 0)) / column.get("divisor", 1)).tolist()
     return found
 
 
@@ -236,12 +237,49 @@ class TestSeriesOfManyPoints:
 
         assert max(sizes) < 40_000
 
-    def test_of_100_runs_fit_in_400_kb(self, bob: Client, experiment: Experiment) -> None:
+    @pytest.mark.parametrize("x", ["time", "relative"])
+    def test_over_time_are_read_as_summaries(
+        self, bob: Client, experiment: Experiment, django_assert_max_num_queries: DjangoAssertNumQueries, x: str
+    ) -> None:
+        points = curve(40_000)
+        run = add_run(experiment, "long")
+        fill(run, "loss", points)
+
+        with django_assert_max_num_queries(12), CaptureQueriesContext(connection) as read:
+            (trace,) = answer_of(bob, run=run.uid, metric="loss", x=x)["traces"]
+
+        assert '"payload"' not in "".join(query["sql"] for query in read if "metric_block" in query["sql"])
+        zero, unit = (0, 1) if x == "time" else (to_ms(run.started_at) or 0, 1000)
+        by_x = dict(zip(((points.timestamps_ms - zero) / unit).tolist(), points.values.tolist(), strict=True))
+        drawn = list(zip(floats(trace["x"]), floats(trace["y"]), strict=True))
+        assert all(by_x[at] == value for at, value in drawn)
+        assert {max(points.values), min(points.values)} <= {value for _, value in drawn}
+        assert trace["total"] == 40_000
+        assert len(drawn) < 2_000
+
+    @pytest.mark.parametrize("group", ["", "all"])
+    @pytest.mark.parametrize("x", ["step", "time", "relative"])
+    @pytest.mark.parametrize("log_x", ["", "1"])
+    def test_count_all_of_them(self, bob: Client, experiment: Experiment, group: str, x: str, log_x: str) -> None:
+        runs = [add_run(experiment, f"run {i}") for i in range(2)]
+        for run, count in zip(runs, (20_000, 300), strict=True):
+            fill(run, "loss", curve(count))
+        Run.objects.update(started_at=from_ms(1_699_999_999_999))  # before the first point
+        asked = {"metric": "loss", "x": x, "log_x": log_x, "group": group}
+
+        answer = answer_of(bob, run=[run.uid for run in runs], **asked)
+
+        beyond_0 = 2 if log_x and x == "step" else 0  # their first steps
+        total = sum(line["total"] for line in answer["groups" if group else "traces"])
+        assert 20_300 - total == beyond_0
+
+    @pytest.mark.parametrize("asked", [{}, {"x": "time"}, {"x": "relative"}, {"log_x": "1"}, {"smooth": "ema:0.9"}])
+    def test_of_100_runs_fit_in_400_kb(self, bob: Client, experiment: Experiment, asked: dict[str, str]) -> None:
         runs = [add_run(experiment, f"run {i}") for i in range(100)]
         for i, run in enumerate(runs):
             fill(run, "loss", curve(20_000, seed=i))
 
-        response = bob.get(URL, {"run": ",".join(run.uid for run in runs), "metric": "loss", "px": "1600"})
+        response = bob.get(URL, {"run": ",".join(run.uid for run in runs), "metric": "loss", "px": "1600", **asked})
 
         assert len(response.json()["traces"]) == 100
         assert len(response.content) < 400_000

@@ -204,6 +204,24 @@ class TestDeletionDetail:
         for page in ("/w/default/experiments", "/w/default/trash"):
             assert f"/deletions/{deletion.uid}" in ann.get(page).content.decode()
 
+    def test_leads_to_the_trash_where_there_is_one(self, people: People, ann: Client, experiment: Experiment) -> None:
+        ann.post(
+            "/w/default/delete", {"kind": "run", "runs": Run.objects.order_by("pk")[0].uid, "mode": "trash", "go": 1}
+        )
+        page = ann.get(f"/deletions/{Deletion.objects.get().uid}").content.decode()
+        assert page.count('href="/w/default/trash"') == 2
+
+        whole = ask(people.ann, Target(Kind.WORKSPACE, workspace="default"))
+        assert 'href="/w/default/trash"' not in ann.get(f"/deletions/{whole.uid}").content.decode()
+
+    def test_says_what_the_file_gave_back(self, people: People, ann: Client, experiment: Experiment) -> None:
+        deletion = ask(people.ann, experiment_target(experiment))
+        assert "shrank" not in ann.get(f"/deletions/{deletion.uid}").content.decode()
+
+        Deletion.objects.update(done={"file_bytes": 2 * 1024 * 1024})
+
+        assert re.search(r"shrank by</dt><dd>2(\.0)? MiB", ann.get(f"/deletions/{deletion.uid}").content.decode())
+
 
 class TestTrash:
     def test_shows_what_is_deleted_and_restores_it(self, people: People, ann: Client, experiment: Experiment) -> None:

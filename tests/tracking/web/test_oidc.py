@@ -103,6 +103,43 @@ class TestOpenIdConnect:
         assert signed_in_as(again) == "ann"
         assert not User.objects.filter(username="dora").exists()
 
+    def test_is_unlinked_by_who_has_a_password_and_lets_them_in_no_more(
+        self, client: Client, people: People, provider: FakeProvider, settings: Settings
+    ) -> None:
+        settings.OIDC_ID = "oidc"
+        people.ann.user.set_password("a-long-password")
+        people.ann.user.save()
+        client.force_login(people.ann.user)
+        begun = client.get(client.post("/account/link")["Location"])
+        client.get(BACK, provider.authorise(begun["Location"]))
+        assert "/account/unlink" in client.get("/account").content.decode()
+
+        assert client.post("/account/unlink")["Location"] == "/account"
+
+        page = client.get("/account").content.decode()
+        assert "does not sign you in any more" in page
+        assert "/account/link" in page
+        assert AuditEvent.objects.filter(verb="user.unlink", target="ann").count() == 1
+        again = Client()
+        come_in(again, provider)
+        assert signed_in_as(again) == "dora"
+        client.post("/account/unlink")
+        assert "No other provider&#x27;s account is linked" in client.get("/account").content.decode()
+
+    def test_is_not_unlinked_where_it_is_the_only_way_in(
+        self, client: Client, provider: FakeProvider, settings: Settings
+    ) -> None:
+        settings.OIDC_ID = "oidc"
+        come_in(client, provider)
+        assert "/account/unlink" not in client.get("/account").content.decode()
+
+        client.post("/account/unlink")
+
+        assert "set a password first" in client.get("/account").content.decode()
+        again = Client()
+        come_in(again, provider)
+        assert signed_in_as(again) == "dora"
+
     def test_links_nobody_who_did_not_ask(self, client: Client, people: People, provider: FakeProvider) -> None:
         client.force_login(people.ann.user)
 

@@ -14,7 +14,7 @@ from tracking.core.errors import ConflictError, InvalidParameterError, NotFoundE
 from tracking.core.json import Request
 from tracking.registry.queries import get_model
 from tracking.registry.services import hold_model
-from tracking.runs.queries import get_experiment, get_run
+from tracking.runs.queries import get_experiment, get_run_ref
 from tracking.runs.services import hold_active_run
 
 MAX_ENTRIES = 100_000
@@ -98,7 +98,7 @@ def _authorise_write(call: Call, path: ArtifactPath) -> Callable[[], None]:
     parts = path.parts
     check: Callable[[], None]
     if len(parts) >= 3 and parts[2] == "artifacts":
-        run = get_run(workspace=call.workspace, uid=parts[1])
+        run = get_run_ref(workspace=call.workspace, uid=parts[1])
         owner, check = run.experiment_id, partial(hold_active_run, run)
     elif len(parts) >= 4 and parts[1] == "models" and parts[3] == "artifacts":
         model = get_model(workspace=call.workspace, uid=parts[2])

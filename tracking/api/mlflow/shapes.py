@@ -11,7 +11,7 @@ from tracking.artifacts.queries import URI_SCHEME, run_artifact_uri
 from tracking.artifacts.types import FileInfo
 from tracking.core.clock import to_ms
 from tracking.metrics.types import Latest
-from tracking.registry.types import LoggedModelRow, ModelLinks
+from tracking.registry.types import LoggedModelRow, ModelLinks, RegisteredRow, VersionRow
 from tracking.runs.types import DatasetLogged, ExperimentRow, Pair, RunHead
 from tracking.workspaces.types import WorkspaceRow
 
@@ -181,6 +181,44 @@ def logged_model(row: LoggedModelRow) -> Json:
             }
         ),
     }
+
+
+def registered_model(row: RegisteredRow) -> Json:
+    """Return a RegisteredModel."""
+    return compact(
+        {
+            "name": row.name,
+            "creation_timestamp": to_ms(row.created_at),
+            "last_updated_timestamp": to_ms(row.updated_at),
+            "user_id": row.user_name or None,
+            "description": row.description or None,
+            "latest_versions": [model_version(version) for version in row.latest],
+            "tags": pairs(row.tags),
+            "aliases": [{"alias": alias.name, "version": str(alias.version)} for alias in row.aliases],
+        }
+    )
+
+
+def model_version(row: VersionRow) -> Json:
+    """Return a ModelVersion."""
+    return compact(
+        {
+            "name": row.model_name,
+            "version": str(row.version),
+            "creation_timestamp": to_ms(row.created_at),
+            "last_updated_timestamp": to_ms(row.updated_at),
+            "user_id": row.user_name or None,
+            "current_stage": row.stage.value,
+            "description": row.description or None,
+            "source": row.source,
+            "run_id": row.run_uid or None,
+            "status": "READY",
+            "tags": pairs(row.tags),
+            "run_link": row.run_link or None,
+            "aliases": list(row.aliases),
+            "model_id": row.model_uid or None,
+        }
+    )
 
 
 def file_info(info: FileInfo, *, below: str = "") -> Json:

@@ -111,9 +111,7 @@ def _patterns() -> list[URLPattern]:
     by_path: defaultdict[str, dict[str, Route]] = defaultdict(dict)
     for route in ROUTES:
         by_path[route.path][route.method] = route
-    return [
-        path(f"{PREFIX}{below}", csrf_exempt(PortalView.as_view(routes=routes))) for below, routes in by_path.items()
-    ]
+    return [path(below, csrf_exempt(PortalView.as_view(routes=routes))) for below, routes in by_path.items()]
 
 
 urlpatterns = _patterns()

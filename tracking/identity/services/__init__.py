@@ -10,6 +10,7 @@ from tracking.identity.services.people import (
     reset_password,
     set_active,
     set_password,
+    unlink,
     use_sign_in_link,
 )
 from tracking.identity.services.sessions import (
@@ -56,5 +57,6 @@ __all__ = [
     "set_active",
     "set_password",
     "sign_out_everywhere",
+    "unlink",
     "use_sign_in_link",
 ]

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -99,6 +100,19 @@ def note_sign_in(*, user: User, how: str, now: datetime) -> None:
 def note_link(*, user: User, now: datetime) -> None:
     """Write down that a provider's word lets somebody in from now on, as they asked."""
     record(by=user, verb="user.link", target=user.username, at=now)
+
+
+@transaction.atomic
+def unlink(*, user: User, now: datetime) -> None:
+    """Take a provider's word for somebody no longer. Who came in by it stays until the session ends.
+
+    :raises InvalidStateError: if it is the only way to sign in that they have, or none is linked.
+    """
+    if not user.has_usable_password():
+        raise InvalidStateError("It is your only way to sign in: set a password first.")
+    if not SocialAccount.objects.filter(user=user).delete()[0]:
+        raise InvalidStateError("No other provider's account is linked to yours.")
+    record(by=user, verb="user.unlink", target=user.username, at=now)
 
 
 @transaction.atomic

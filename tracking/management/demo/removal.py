@@ -84,12 +84,13 @@ def _my_runs(workspace: "Workspace", row: ExperimentRow) -> list[str]:
         filter_text=MINE,
         lifecycle=Lifecycle.ALL,
         max_results=MAX_RUNS,
+        now=utc_now(),
     )
     return [run.uid for run in page.rows]
 
 
 def _has_more(workspace: "Workspace", row: ExperimentRow, mine: list[str]) -> bool:
     """Tell whether an experiment has runs or models that the demo did not make."""
-    runs = count_runs(workspace=workspace, experiment_ids=[str(row.pk)], lifecycle=Lifecycle.ALL)
+    runs = count_runs(workspace=workspace, experiment_ids=[str(row.pk)], lifecycle=Lifecycle.ALL, now=utc_now())
     models = count_models_of_runs(runs=runs_named(workspace=workspace, uids=mine))
     return runs > len(mine) or count_models_in(experiment_ids=[row.pk]) > models

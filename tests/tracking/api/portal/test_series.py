@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +25,9 @@ def run(people: People) -> Run:
     )
 
 
-def floats(column: dict[str, str]) -> list[float]:
-    found: list[float] = np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).tolist()
+def floats(column: dict[str, Any]) -> list[float]:
+    packed = np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).astype(np.float64)
+    found: list[float] = ((packed + column.get("offset", 0)) / column.get("divisor", 1)).tolist()
     return found
 
 

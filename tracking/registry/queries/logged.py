@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from tracking.core.errors import NotFoundError
 from tracking.core.pages import Page
 from tracking.core.store import rows_among
-from tracking.registry import filters
+from tracking.registry.filters import logged as filters
 from tracking.registry.models import (
     LoggedModel,
     LoggedModelMetric,

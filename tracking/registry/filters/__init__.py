@@ -1,0 +1,1 @@
+"""From search trees to SQL: logged models; registered models and their versions."""

@@ -1,0 +1,41 @@
+"""Questions about logged models, registered models and their versions."""
+
+from tracking.registry.queries.logged import (
+    find_models,
+    get_model,
+    linked_runs,
+    list_models_of_run,
+    model_links_by_run,
+    model_row,
+    search_models,
+)
+from tracking.registry.queries.registered import (
+    get_registered,
+    get_version,
+    get_version_by_alias,
+    latest_versions,
+    list_versions_of_run,
+    registered_row,
+    search_registered,
+    search_versions,
+    version_row,
+)
+
+__all__ = [
+    "find_models",
+    "get_model",
+    "get_registered",
+    "get_version",
+    "get_version_by_alias",
+    "latest_versions",
+    "linked_runs",
+    "list_models_of_run",
+    "list_versions_of_run",
+    "model_links_by_run",
+    "model_row",
+    "registered_row",
+    "search_models",
+    "search_registered",
+    "search_versions",
+    "version_row",
+]
