@@ -11,8 +11,10 @@ from typing import Any
 
 import structlog
 from celery import Celery, bootsteps
+from celery.beat import EmbeddedService
 from celery.platforms import SecurityWarning
 from celery.signals import task_postrun, task_prerun, worker_init
+from click import Option
 from django.conf import settings
 from django.db.backends.signals import connection_created
 
@@ -124,21 +126,36 @@ def note_end(**given: Any) -> None:
     tasks.note_end(**given)
 
 
-class TimetableWatch(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """Ends a worker whose timetable (beat, a process beside it) has died: the supervisor starts both anew."""
+class Timetable(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """The timetable (beat) of a worker that was given ``--timetable``, the file in which it remembers what ran when.
 
-    requires = {"celery.worker.components:Beat", "celery.worker.components:Timer"}
+    In a thread: a process of its own, as Celery's ``--beat`` has, takes as much memory again. A worker whose timetable
+    has died ends: the supervisor starts both anew.
+    """
+
+    requires = {"celery.worker.components:Timer"}
+
+    def __init__(self, worker: Any, timetable: str | None = None, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self.enabled = timetable is not None
+        self._beat = EmbeddedService(worker.app, thread=True, schedule_filename=timetable) if timetable else None
 
     def start(self, worker: Any) -> None:
-        """Look every few seconds, if this worker keeps the timetable."""
-        if worker.beat:
-            worker.timer.call_repeatedly(SWEEP_EVERY_S, self.look, (worker,))
+        """Start the thread, and look every few seconds whether it lives."""
+        self._beat.start()
+        worker.timer.call_repeatedly(SWEEP_EVERY_S, self.look)
 
-    def look(self, worker: Any) -> None:
+    def stop(self, worker: Any) -> None:
+        """End the thread, which writes down what ran when; one that has died would be waited for in vain."""
+        if self._beat.is_alive():
+            self._beat.stop()
+
+    def look(self) -> None:
         """Ask the worker to stop if its timetable has."""
-        if not worker.beat.is_alive():
+        if not self._beat.is_alive():
             log.error("timetable_died")
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-app.steps["worker"].add(TimetableWatch)
+app.user_options["worker"].add(Option(("--timetable",), help="keep the timetable; a file that remembers it"))
+app.steps["worker"].add(Timetable)

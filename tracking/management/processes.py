@@ -44,7 +44,7 @@ def worker_program(env: Env) -> Program:
     """Return the Celery worker, which also keeps the timetable: one process does the work of a small installation."""
     command = [
         *(sys.executable, "-m", "celery", "--quiet", "--app", "portal.celery", "worker", "--pool", "solo"),
-        *("--beat", "--schedule", str(env.data_dir / "queue" / "timetable")),
+        *("--timetable", str(env.data_dir / "queue" / "timetable")),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", env.log_level),
     ]
     return Program("worker", command, BASE_DIR)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.programs import REDIS, free_port, need, wait_until
+from portal.env import BASE_DIR, read_env
+from tests.support.programs import REDIS, free_port, need
 from tests.tracking.cleanup.office import Office, fill
+from tracking.management.processes import worker_program
 
 SMALL = {"workspaces": 2, "experiments": 4, "runs": 480, "points": 4_800, "files": 480}
 
@@ -80,14 +82,15 @@ class TestGroupDeletion:
 
 
 class TestTimetable:
-    def test_that_dies_comes_back_with_the_worker(self, office: Office) -> None:
-        worker = office.worker()
-        (timetable,) = worker.children()
+    def test_ends_the_worker_when_it_dies(self, office: Office, tmp_path: Path) -> None:
+        command = [*worker_program(read_env(office.portal.environ)).command]
+        command[command.index("--timetable") + 1] = str(tmp_path / "nowhere" / "timetable")
 
-        timetable.kill()
-
-        wait_until(lambda: office.worker().pid != worker.pid, what="another worker", timeout_s=120)
-        wait_until(lambda: len(office.worker().children()) == 1, what="another timetable", timeout_s=120)
+        worker = subprocess.Popen(command, cwd=BASE_DIR, env=office.portal.environ, stderr=subprocess.DEVNULL)
+        try:
+            assert worker.wait(120) == 0
+        finally:
+            worker.kill()
 
 
 class TestRedis:
