@@ -34,7 +34,8 @@ def take_all(browser: Browser, portal: Portal) -> None:
         for name in COMPARED:
             page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
         page.locator("[data-compare]").click()
-        page.locator("#metrics-title").scroll_into_view_if_needed()
+        page.locator("#compared-title").wait_for()
+        page.goto(f"{page.url}&find=eval/&only=diff")
         _take(page, f"compare-{scheme}")
         page.close()
 
