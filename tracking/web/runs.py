@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -65,6 +67,7 @@ LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 FILE_HEAD = ("kind", "key", "value", "min", "max", "mean", "first_step", "last_step", "points")
 SHORT_COMMIT = 10
+_NESTED = re.compile(r"[^./]+[./](?=.)")
 MAX_FIGURES = 4
 MAX_METRICS = 200
 MAX_CHILDREN = 200
@@ -122,6 +125,23 @@ class MetricShown:
     mean: str
     steps: str
     points: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParamShown:
+    """A param; ``prefix`` and ``name`` are its key."""
+
+    prefix: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParamGroup:
+    """Params whose keys begin alike, ``model.depth`` and ``model.width``; ``name`` "" for those that are alone."""
+
+    name: str
+    params: tuple[ParamShown, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +323,7 @@ def _overview(
         "may_write": not row.is_deleted and may(request, workspace, Permission.WRITE),
         "figures": _figures(run, own, directions),
         "params": row.params,
+        "param_groups": _param_groups(row.params),
         "metrics": [_metric_shown(found, extremes.get(found.key)) for found in shown],
         "metric_count": format_count(len(own)),
         "metrics_left": len(fitting) - len(shown),
@@ -318,6 +339,19 @@ def _overview(
         "children": [_child_shown(child) for child in children[:MAX_CHILDREN]],
         "has_more_children": len(children) > MAX_CHILDREN,
     }
+
+
+def _param_groups(params: Sequence[Pair]) -> list[ParamGroup]:
+    """Return params by what stands before the first dot or slash of their keys; first those that share it with none."""
+    heads = {param.key: _NESTED.match(param.key) for param in params}
+    prefixes = {key: found[0] if found else "" for key, found in heads.items()}
+    sizes = Counter(prefixes.values())
+    groups: dict[str, list[ParamShown]] = {"": []}
+    for param in params:
+        prefix = prefixes[param.key] if sizes[prefixes[param.key]] > 1 else ""
+        shown = ParamShown(prefix, param.key.removeprefix(prefix), param.value)
+        groups.setdefault(prefix, []).append(shown)
+    return [ParamGroup(prefix[:-1], tuple(members)) for prefix, members in groups.items() if members]
 
 
 def _figures(run: Run, series: Sequence[SeriesRow], directions: Directions) -> list[Figure]:
