@@ -3,28 +3,37 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Some of it waits for servers: three processes for two cores. tests/conftest.py says which files come first.
-TESTS := -n 4 --dist loadfile  # much of it waits for servers: two processes a core
+# Much of it waits for servers, so both databases share the cores. tests/conftest.py says which files come first.
+TESTS := -n 3 --dist loadfile -q
 # Where it is set, each of hundreds of processes would compile this project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check proof bench goals screenshots translations clean
+.PHONY: run test on-sqlite on-postgres check types style proof bench goals screenshots translations clean
 
 run: $(VENV)/run.stamp
 	@exec $(BIN)/python manage.py serve
 
-test: check
+test: style
+	+@$(MAKE) --no-print-directory --jobs 3 types on-sqlite on-postgres
+
+on-sqlite: $(VENV)/test.stamp
 	$(BIN)/pytest $(TESTS)
+
+on-postgres: $(VENV)/test.stamp
 	$(BIN)/pytest $(TESTS) --database postgres
 
 proof: $(VENV)/test.stamp  # the long proofs alone, one after another: hundreds of kills, millions of points
 	$(BIN)/pytest -m proof --proof
 	$(BIN)/pytest -m proof --proof --database postgres
 
-check: $(VENV)/test.stamp
+check: style types
+
+types: $(VENV)/test.stamp
+	$(BIN)/mypy
+
+style: $(VENV)/test.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint --check --lint --quiet templates
 	PORTAL_DATA_DIR=$(VENV)/check PORTAL_URL=https://portal.example $(BIN)/python manage.py check --deploy --fail-level WARNING

@@ -1,5 +1,5 @@
-"""A large experiment written straight into this server's tables, as the API would have written it in ten minutes:
-``python -m bench.own_seeds EXPERIMENT COUNT`` with the server's environment."""
+"""Large experiments written straight into this server's tables, as the API would have written them in ten minutes:
+``python -m bench.own_seeds runs EXPERIMENT COUNT`` or ``… curves EXPERIMENT POINTS`` with the server's environment."""
 
 import io
 import os
@@ -15,6 +15,7 @@ import django
 from bench import contents
 
 RUNS_AT_ONCE = 2_000  # a transaction, so that the server's worker is not kept waiting
+POINTS_AT_ONCE = 10_000  # a segment
 TABLES = {
     "run": "id, uid, workspace_id, experiment_id, name, user_name, status, started_at, ended_at, deletion_uid",
     "param": "run_id, key_id, value",
@@ -28,13 +29,13 @@ Rows = Iterator[Sequence[object]]
 
 
 def main() -> None:
-    """Write the runs, and then the documents that the worker would make."""
+    """Write runs or curves, and then the documents that the worker would make."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
     from tracking.api.mlflow.documents import prepare
 
-    experiment_id, count = map(int, sys.argv[1:])
-    write_runs(experiment_id, count)
+    write = {"runs": write_runs, "curves": write_curves}[sys.argv[1]]
+    write(*map(int, sys.argv[2:]))
     while prepare():
         pass
 
@@ -66,6 +67,44 @@ def write_runs(experiment_id: int, count: int) -> None:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT setval(pg_get_serial_sequence('run', 'id'), (SELECT max(id) FROM run))")
             cursor.execute("ANALYZE")  # as autovacuum does; nobody does it for SQLite
+
+
+def write_curves(experiment_id: int, points: int) -> None:
+    """Give each run of an experiment a curve ``loss``, in segments as large requests leave them, and compact them."""
+    from django.db import transaction
+
+    from tracking.metrics.codec import encode_rows
+    from tracking.metrics.models import MetricSegment, MetricSeries
+    from tracking.metrics.services import compact
+    from tracking.runs.models import Run
+    from tracking.runs.services import intern_keys
+    from tracking.runs.types import KeyKind
+
+    key_id = intern_keys(experiment_id=experiment_id, kind=KeyKind.METRIC, names=["loss"])["loss"]
+    for number, run in enumerate(Run.objects.filter(experiment_id=experiment_id).order_by("pk")):
+        times, values = contents.curve(number, points)
+        with transaction.atomic():
+            for start in range(0, points, POINTS_AT_ONCE):
+                steps = range(start, min(points, start + POINTS_AT_ONCE))
+                some = slice(steps.start, steps.stop)
+                payload = encode_rows([key_id] * len(steps), steps, times[some], values[some])
+                MetricSegment.objects.create(run=run, payload=payload)
+            MetricSeries.objects.create(
+                run=run,
+                key_id=key_id,
+                latest_step=points - 1,
+                latest_timestamp_ms=times[-1],
+                latest_value=values[-1],
+                min_value=min(values),
+                max_value=max(values),
+                first_step=0,
+                last_step=points - 1,
+                received=points,
+                finite_sum=sum(values),
+                finite_count=points,
+            )
+        while compact(run_id=run.pk):
+            pass
 
 
 def _rows_of(table: str, runs: range, first_pk: int, experiment: Any, keys: Mapping[Any, Mapping[str, int]]) -> Rows:

@@ -23,7 +23,7 @@ def searched_runs(server: Server, count: int) -> str:
         return known
     experiment_id = server.api().create_experiment(name)
     if isinstance(server, Ours):
-        server.run("-m", "bench.own_seeds", experiment_id, str(count))
+        server.run("-m", "bench.own_seeds", "runs", experiment_id, str(count))
     else:
         peer_seeds.searched_runs(server, experiment_id, count)
     return experiment_id

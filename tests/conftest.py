@@ -40,9 +40,18 @@ ONCE = (
     "tests/portal/",
     "tests/sdk/",
     "tests/test_",
+    *(
+        f"tests/tracking/artifacts/test_{what}.py"
+        for what in ("headers", "local_store", "object_store", "paths", "store")
+    ),
     "tests/tracking/charts/",
     "tests/tracking/core/test_groups.py",
+    *(f"tests/tracking/management/test_{what}.py" for what in ("serve", "static_files", "supervisor")),
+    *(f"tests/tracking/metrics/test_{what}.py" for what in ("blocks", "codec", "downsample", "placed", "pyramid")),
+    "tests/tracking/metrics/test_smoothing.py",
     "tests/tracking/search/",
+    "tests/tracking/test_permissions.py",
+    *(f"tests/tracking/web/test_{what}.py" for what in ("figures", "git_links", "markup", "previews", "snippets")),
 )
 # Files are handed to the processes of xdist in this order, so that none is left with a long one at the end.
 LONG = (

@@ -28,6 +28,10 @@ LOOK = """
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
+  const cameWithAScript = ({ target }) => {
+    if (target.src?.includes("plotly")) window.seen.plotly ??= performance.timeOrigin + performance.now();
+  };
+  addEventListener("load", cameWithAScript, true);
   const remember = () => { sessionStorage.clicked = performance.timeOrigin + performance.now(); };
   addEventListener("click", remember, true);
   addEventListener("keydown", ({ key }) => key === "Enter" && remember(), true);

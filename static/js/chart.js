@@ -33,6 +33,17 @@ export function formatNumber(given) {
   return plain.format(value).replace("-", "\u2212");
 }
 
+let arrival = null;
+
+/** Wait for plotly, the last script of the page: it is large, and neither tables nor questions for curves wait for it. */
+export function plotlyIsHere() {
+  arrival ??= new Promise((resolve) => {
+    if (globalThis.Plotly) resolve();
+    else document.querySelector("script[data-plotly-script]").addEventListener("load", resolve);
+  });
+  return arrival;
+}
+
 // ---- drawing -------------------------------------------------------------------------------------------------------
 
 /** Draw a chart in an element that has a height. */

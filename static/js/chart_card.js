@@ -1,5 +1,5 @@
 // One chart of one metric in a grid: its plot, its tools, its legend, its values as a table.
-import { formatNumber, highlight, pointAt, purge, saveDrawing, savePicture, update } from "./chart.js";
+import { formatNumber, highlight, plotlyIsHere, pointAt, purge, saveDrawing, savePicture, update } from "./chart.js";
 import { decode, decodeGroup } from "./chart_figure.js";
 import { forgetCard, load, saveTable } from "./charts_data.js";
 import { axisOfX, cards, context, controls, copyOf, debounce, fill, groups, hidden, isGrouped, members, runs, text } from "./charts_shared.js";
@@ -8,6 +8,19 @@ const LEGEND_RUNS = 6;
 const LEGEND_RUNS_IN_FULL = 100;
 const ZOOM_PAUSE_MS = 120;
 const PIXELS_STEP = 200;
+const FRAME_MS = 12; // of drawing, before the page may show what there is and answer the reader
+
+const due = new Set(); // cards to draw, the first to be asked for first
+
+function drawDue() {
+  const began = performance.now();
+  for (const card of due) {
+    if (performance.now() - began > FRAME_MS) break;
+    due.delete(card);
+    card.draw();
+  }
+  if (due.size) requestAnimationFrame(drawDue);
+}
 
 export class Card {
   /** `on`: what the grid does: zoom(card, range), hover(card, x, uid), openFull(card), close(), step(by), pin(card). */
@@ -121,6 +134,7 @@ export class Card {
   remove() {
     purge(this.plot);
     forgetCard(this);
+    this.isNear = false; // it may be due
     cards.delete(this.element);
   }
 
@@ -154,7 +168,14 @@ export class Card {
     if (this.note.classList.contains("is-error")) this.redraw();
   }
 
-  redraw() {
+  /** Draw soon, one card after another: a page full of charts takes a second. */
+  async redraw() {
+    await plotlyIsHere();
+    if (!due.size) requestAnimationFrame(drawDue);
+    due.add(this);
+  }
+
+  draw() {
     if (!this.state || !this.isNear) return;
     const lines = members();
     const shown = [...lines.keys()].flatMap((uid) => this.traces.get(uid) ?? []);

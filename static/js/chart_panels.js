@@ -1,6 +1,6 @@
 // Charts of what runs have beside curves, their params, tags and last values: scatter, bar, parallel coordinates,
 // contour, box. Drawn from one request of columns each; what there is stands in the address.
-import { drawFigure, formatNumber, purge, savePicture } from "./chart.js";
+import { drawFigure, formatNumber, plotlyIsHere, purge, savePicture } from "./chart.js";
 import { css, label } from "./chart_figure.js";
 import { loadValues } from "./charts_data.js";
 import { context, copyOf, fill, root, runs, text } from "./charts_shared.js";
@@ -259,6 +259,7 @@ async function show(words) {
   box.append(card);
   try {
     const answer = await loadValues([...new Set(panel.columns)]);
+    await plotlyIsHere();
     const make = () => FIGURES[panel.kind](answer, panel.fields, panel.columns);
     plot.classList.remove("is-waiting");
     const figure = make();

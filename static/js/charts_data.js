@@ -10,6 +10,7 @@ const waiting = new Set();
 const tags = new Map(); // what was asked -> ETag of the answer
 let generation = 0; // grows when the axis or the smoothing changes: answers to older questions are dropped
 let loadTimer = 0;
+let isFirst = true;
 let onEnd = () => {};
 
 /** Have `action` called when no run of an answer goes on. */
@@ -19,12 +20,17 @@ export function whenAllEnded(action) {
 
 export function load(...wanted) {
   for (const card of wanted) waiting.add(card);
-  loadTimer ||= setTimeout(() => {
-    loadTimer = 0;
-    const batch = [...waiting];
-    waiting.clear();
-    for (const group of groupsOf(batch)) ask(group);
-  }, LOAD_PAUSE_MS);
+  if (isFirst) queueMicrotask(askAll); // before plotly keeps the page busy
+  isFirst = false;
+  loadTimer ||= setTimeout(askAll, LOAD_PAUSE_MS);
+}
+
+function askAll() {
+  clearTimeout(loadTimer);
+  loadTimer = 0;
+  const batch = [...waiting];
+  waiting.clear();
+  for (const group of groupsOf(batch)) ask(group);
 }
 
 /** Forget what was asked, so that the next answers are whole ones. */

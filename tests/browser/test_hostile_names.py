@@ -1,9 +1,10 @@
 """Markup, scripts and direction marks stored as every name and value: shown as they are, and nothing runs."""
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.charts import card, read_chart
 from tests.browser.content import PAYLOADS, WORKSPACE, Content
@@ -73,3 +74,48 @@ class TestHostileName:
             page.get_by_role("button", name="Save as a picture").click()
 
         assert download.value.suggested_filename == "loss.png"
+
+
+ALL = " ".join(PAYLOADS)
+# Where people write on pages that no run has a part in, and the page that shows it.
+TOLD = {
+    "/groups": ALL,
+    "/groups/default": ALL,
+    f"{WORKSPACE}/": ALL,
+    f"{WORKSPACE}/settings": ALL,
+    "/account/tokens": PAYLOADS[0],
+    "/audit": PAYLOADS[0],
+}
+
+
+@pytest.fixture(scope="module")
+def told(owner: BrowserContext, content: Content) -> Iterator[None]:
+    """Describe, tag and lock a group and a workspace in hostile words, and name a token so."""
+    page = owner.new_page()
+    page.goto("/account/tokens")
+    token = page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
+    page.close()
+
+    def ask(method: str, path: str, body: dict[str, object]) -> None:
+        address = f"{content.portal.url}/api/v1/{path}"
+        answer = owner.request.fetch(address, method=method, headers={"X-CSRFToken": token}, data=body)
+        assert answer.ok, answer.text()
+
+    for place in ("groups/default", "workspaces/default"):
+        ask("PATCH", place, {"description": ALL, "tags": {"payload": ALL[:200]}})
+        ask("POST", f"{place}/locks", {"name": "hostile", "level": "CanNotDelete", "note": ALL[:200]})
+    ask("POST", "tokens", {"name": PAYLOADS[0], "scopes": ["read"]})
+    yield
+    for place in ("groups/default", "workspaces/default"):
+        ask("PATCH", place, {"description": "", "tags": {}})
+        ask("DELETE", f"{place}/locks/hostile", {})
+
+
+class TestHostileWords:
+    @pytest.mark.parametrize("path", TOLD)
+    def test_are_text_where_people_write(self, page: Page, told: None, path: str) -> None:
+        page.goto(path)
+
+        fields = page.locator("main input, main textarea").evaluate_all("(all) => all.map(({ value }) => value)")
+        shown = [page.locator("main").text_content() or "", *fields]
+        assert any(word in text for text in shown for word in (TOLD[path], spell_marks(TOLD[path])))

@@ -30,7 +30,7 @@ LEFT = "() => [...window.wanted].map((one) => one.outerHTML.slice(0, 200))"
 MORE = 20  # stops that are no controls: what scrolls
 
 
-@pytest.mark.parametrize("name", ["experiments", "experiment", "run", "compare", "run, artifacts"])
+@pytest.mark.parametrize("name", ["experiment", "run, artifacts", "compare"])
 class TestTab:
     def test_reaches_everything_and_shows_where_it_is(self, page: Page, content: Content, name: str) -> None:
         page.goto(content.path(name))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -105,6 +106,7 @@ def _why_refused(parts: tuple[str, ...]) -> str | None:
     return next((reason for part in parts if (reason := _why_segment_refused(part))), None)
 
 
+@lru_cache(maxsize=10_000)  # a path is put together step by step, and most of its segments are those of the path before
 def _why_segment_refused(segment: str) -> str | None:
     if not segment:
         return "it is absolute, empty or has an empty segment"
