@@ -3,6 +3,7 @@ import { css, drawnOf, label, themed } from "./chart_figure.js";
 
 const MOST_NAMED = 12;
 const MOST_NAME_CHARS = 22;
+const ROOM = 0.28;
 const LEAST_PLACES = 3; // so that one bar does not fill the chart
 
 /** Tell whether each curve that is drawn is one number. A part of the axis shows what it shows, even if it is a point. */
@@ -42,12 +43,14 @@ export function barsOf(spec, format) {
 
 export function barLayout(spec) {
   const layout = themed(structuredClone(spec.template.layout));
-  const names = drawnOf(spec).map(({ run }) => spec.runs.get(run).name);
+  const drawn = drawnOf(spec);
+  const names = drawn.map(({ run }) => spec.runs.get(run).name);
   const isNamed = names.length <= MOST_NAMED;
   layout.hovermode = "closest";
   layout.margin.b = 24;
   if (!isNamed) layout.margin.l = 14;
   Object.assign(layout.xaxis, { type: spec.axis.isLogY ? "log" : "linear", rangemode: "tozero", fixedrange: true, showspikes: false });
+  if (isNamed && !spec.axis.isLogY) layout.xaxis.range = rangeWithWords(drawn.map(({ y }) => y[0]));
   Object.assign(layout.yaxis, {
     range: [Math.max(names.length, LEAST_PLACES) - 0.5, -0.5],
     fixedrange: true,
@@ -57,6 +60,13 @@ export function barLayout(spec) {
     ticktext: names.map(shortened),
   });
   return layout;
+}
+
+/** Return a range from zero that leaves the ends of the bars room for their numbers. */
+function rangeWithWords(values) {
+  const [least, most] = [Math.min(0, ...values), Math.max(0, ...values)];
+  const room = ROOM * (most - least || 1);
+  return [least < 0 ? least - room : 0, most > 0 || least === 0 ? most + room : 0];
 }
 
 function shortened(name) {

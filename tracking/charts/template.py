@@ -49,8 +49,7 @@ NONFINITE: dict[str, Json] = {
 BARS: dict[str, Json] = {
     "type": "bar",
     "orientation": "h",
-    "textposition": "auto",
-    "textangle": 0,
+    "textposition": "outside",
     "cliponaxis": False,
     "hoverinfo": "none",
     "showlegend": False,
