@@ -138,7 +138,7 @@ class Timetable(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
     def __init__(self, worker: Any, timetable: str | None = None, **options: Any) -> None:
         super().__init__(worker, **options)
         self.enabled = timetable is not None
-        self._beat = EmbeddedService(worker.app, thread=True, schedule_filename=timetable) if timetable else None
+        self._beat: Any = EmbeddedService(worker.app, thread=True, schedule_filename=timetable) if timetable else None
 
     def start(self, worker: Any) -> None:
         """Start the thread, and look every few seconds whether it lives."""

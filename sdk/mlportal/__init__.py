@@ -33,6 +33,7 @@ from mlportal.experiment import Experiment
 from mlportal.groups import Lock, ResourceGroup
 from mlportal.models import Model
 from mlportal.run import Run
+from mlportal.versions import ModelVersion
 from mlportal.workspace import Workspace
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Lock",
     "MlportalError",
     "Model",
+    "ModelVersion",
     "NotFoundError",
     "NotMlportalError",
     "NotSignedInError",

@@ -197,10 +197,10 @@ class MlflowApi:
         """Return a registered model. :raises NotFoundError: if there is none of this name."""
         return self.get("registered-models/get", {"name": name})["registered_model"]
 
-    def model_versions(self, name: str | None = None) -> Iterator[Any]:
-        """Yield the versions of the workspace, or of one registered model, prompts too, as MLflow's JSON."""
+    def model_versions(self, name: str | None = None, *, with_prompts: bool = True) -> Iterator[Any]:
+        """Yield the versions of the workspace, or of one registered model, as MLflow's JSON."""
         of_it = "" if name is None else f"name = {_quoted(name)}"
-        for prompts in ("", PROMPTS):
+        for prompts in ("", PROMPTS) if with_prompts else ("",):
             yield from self._registry("model-versions", " AND ".join(filter(None, (of_it, prompts))))
 
     def change(self, method: str, path: str, body: object) -> Any:

@@ -14,6 +14,7 @@ from mlportal._artifacts import Artifacts, Progress, safe_target
 from mlportal._mlflow import number_in
 from mlportal._transport import quoted
 from mlportal.errors import AlreadyExistsError, NotFoundError
+from mlportal.versions import ModelVersion
 
 if TYPE_CHECKING:
     from mlportal.workspace import Workspace
@@ -94,6 +95,14 @@ class Model:
         for row in rows:
             self._files.download(row.path, safe_target(folder, row.path), progress)
         return folder
+
+    def register(
+        self, name: str | None = None, *, tags: Mapping[str, str] | None = None, description: str = ""
+    ) -> ModelVersion:
+        """Register it as the next version of a model of this name, else of its own."""
+        return ModelVersion.register(
+            self._workspace, name or self.name, f"models:/{self.id}", tags=tags, description=description
+        )
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags; the others stay. This object keeps those it was read with."""

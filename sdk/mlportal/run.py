@@ -25,6 +25,7 @@ from mlportal._waiting import wait_until
 from mlportal._writer import MetricWriter
 from mlportal.deletions import Deletion
 from mlportal.errors import InvalidError, RunFailedError
+from mlportal.versions import ModelVersion
 
 if TYPE_CHECKING:
     from mlportal.experiment import Experiment
@@ -334,6 +335,13 @@ class Run(RunLogs):
         """Send what is left and say that it was cancelled."""
         self.flush()
         self._update(status="KILLED", end_time=_now_ms())
+
+    def register_model(
+        self, model_name: str, model_path: str, tags: Mapping[str, str] | None = None, description: str = ""
+    ) -> ModelVersion:
+        """Register files of this run, a file or a folder of it, as the next version of a model."""
+        source = f"runs:/{self.id}/{model_path.strip('/')}"
+        return ModelVersion.register(self.workspace, model_name, source, tags=tags, description=description)
 
     def child_run(self, name: str | None = None, run_id: str | None = None, outputs: str | None = None) -> Run:
         """Start a child of this run. ``run_id``: None; the server makes ids."""

@@ -22,8 +22,8 @@ from mlportal.mlflow_auth import NAME as AUTH_NAME
 
 if TYPE_CHECKING:
     from mlportal.experiment import Experiment
-    from mlportal.models import Model
     from mlportal.run import Run
+    from mlportal.versions import ModelVersion
 
 PATH = "api/v1/workspaces"
 
@@ -171,11 +171,11 @@ class Workspace:
         Datastore.get(self, name).set_as_default()
 
     @property
-    def models(self) -> dict[str, Model]:
-        """Its logged models by name, of each name the newest. One request for each hundred."""
-        from mlportal.models import Model
+    def models(self) -> dict[str, ModelVersion]:
+        """Its registered models by name: of each the newest version. One request for each thousand versions."""
+        from mlportal.versions import ModelVersion
 
-        return {model.name: model for model in Model.list(self, latest=True)}
+        return {version.name: version for version in ModelVersion.list(self, latest=True)}
 
     @property
     def locks(self) -> builtins.list[Lock]:

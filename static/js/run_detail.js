@@ -7,13 +7,24 @@ keepRecent([...document.querySelectorAll(".breadcrumbs a")].slice(0, 2).map((lin
 // Search boxes over the tables of a run: rows whose key or value lacks the text are hidden.
 
 for (const box of document.querySelectorAll("input[data-filter]")) {
-  const rows = [...document.querySelectorAll(`${box.dataset.filter} tbody tr`)];
+  const table = document.querySelector(box.dataset.filter);
+  const rows = [...table.querySelectorAll("tbody tr:not(.pair-group)")];
   const none = document.querySelector(`${box.dataset.filter}-none`);
   box.hidden = false;
   box.addEventListener("input", () => {
     const wanted = box.value.trim().toLowerCase();
+    table.classList.toggle("is-searched", wanted !== ""); // folded rows are searched too
     for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
     none.hidden = rows.some((row) => !row.hidden);
+  });
+}
+
+// Params that share what stands before the first dot or slash fold away together.
+for (const button of document.querySelectorAll("[data-fold-group]")) {
+  button.addEventListener("click", () => {
+    const isOpen = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!isOpen));
+    button.closest("tbody").classList.toggle("is-folded", isOpen);
   });
 }
 

@@ -149,6 +149,9 @@ PAGES = {
     "REST API": "/docs",
     "datastores": "/w/default/datastores",
     "datastore": "/w/default/datastores/workspaceartifactstore",
+    "models": "/w/default/models",
+    "logged models": "/w/default/models?show=logged",
+    "model": "/w/default/models/flower%20classifier",
     "trash": "/w/default/trash",
     "delete plan": "/w/default/delete?experiment={normal}",
     "delete plan, hostile": "/w/default/delete?experiment={hostile}",
@@ -208,9 +211,20 @@ def _log_normal(client: MlflowClient, experiment: str) -> tuple[str, ...]:
     _log_files(client, runs[0], {**FILES, "plot.png": _picture()})
     _log(client, runs[0], {}, tags={"mlflow.note.content": "# What this is\n\nThe **first** seed, see `train.py`."})
     _log_links(client, experiment, runs[0], "cifar10")
+    _register(client, runs[0])
     child = client.create_run(experiment, start_time=START_MS, tags={"mlflow.parentRunId": runs[0]}, run_name="fold 1")
     client.set_terminated(child.info.run_id, end_time=START_MS + 5_000)
     return tuple(runs)
+
+
+def _register(client: MlflowClient, run: str) -> None:
+    """Register a model with two versions and an alias, as nobody would name it, and as one does."""
+    source = f"{client.get_run(run).info.artifact_uri}/deep"
+    for name in ("flower classifier", "x" * 256, PAYLOADS[0].replace("/", "").replace(":", "")):
+        client.create_registered_model(name, tags={"team": "vision"}, description=PAYLOADS[0])
+        for number in range(2):
+            client.create_model_version(name, source, run, tags={"data": f"2026-{number}"}, await_creation_for=0)
+        client.set_registered_model_alias(name, "champion", "1")
 
 
 def _log_ugly(client: MlflowClient, experiment: str) -> str:

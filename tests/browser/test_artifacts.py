@@ -89,7 +89,7 @@ class TestPreview:
         opened.locator(".tree-row", has_text="page.html").click()
 
         with opened.expect_download() as download:
-            opened.get_by_role("link", name="Download").click()
+            opened.get_by_role("link", name="Download", exact=True).click()
 
         assert download.value.suggested_filename == "page.html"
         assert download.value.path().read_text() == "<script>window.__pwned=10</script><h1>hi</h1>"

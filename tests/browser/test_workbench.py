@@ -37,6 +37,24 @@ class TestFilterBox:
         expect(page.locator("[data-run-row]")).to_have_count(3)
 
 
+class TestLayout:
+    def test_is_changed_by_keys(self, page: Page) -> None:
+        table, charts = page.locator("[data-runs-table]"), page.locator("[data-chart-grid]")
+
+        page.keyboard.press("v")
+        expect(table).to_have_count(0)
+        page.keyboard.press("f")
+        expect(page.locator("[data-chart-dialog]")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("[data-chart-dialog]")).to_be_hidden()
+        page.keyboard.press("t")
+        expect(charts).to_have_count(0)
+        page.keyboard.press("b")
+
+        expect(table.and_(page.locator("table"))).to_be_visible()
+        expect(charts).to_be_visible()
+
+
 class TestMenus:
     def test_of_a_column_changes_the_statistic(self, page: Page) -> None:
         page.get_by_role("button", name="Menu of train/loss").click()

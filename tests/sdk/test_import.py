@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Metric
+from mlflow.entities import LoggedModel, Metric
 from mlportal import Workspace
 from mlportal.migration import Progress, import_into
 from mlportal.migration.lease import only_import
@@ -22,6 +22,12 @@ from tests.support.programs import wait_until
 from tests.support.sdk import client_environ
 
 
+def logged_models(client: MlflowClient) -> list[LoggedModel]:
+    experiment = client.get_experiment_by_name(VISION)
+    assert experiment
+    return list(client.search_logged_models([experiment.experiment_id]))
+
+
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a stock server that people used."""
@@ -29,7 +35,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with mlflow_server(folder) as url:
         client = MlflowClient(url)
         fill(client, tmp_path_factory.mktemp("files"))
-        (model,) = client.search_logged_models([client.get_experiment_by_name(VISION).experiment_id])
+        (model,) = logged_models(client)
         client.create_registered_model("logged")
         client.create_model_version("logged", f"models:/{model.model_id}", model_id=model.model_id)
         client.copy_model_version("models:/logged/1", "a copy")
@@ -77,7 +83,7 @@ class TestImport:
         here = stock(lab)
         assert facts(here, tmp_path / "here") == facts(MlflowClient(foreign), tmp_path / "there")
         assert registry(here) == registry(MlflowClient(foreign))
-        (model,) = here.search_logged_models([here.get_experiment_by_name(VISION).experiment_id])
+        (model,) = logged_models(here)
         assert here.get_model_version_download_uri("a copy", "1") == model.artifact_location
 
     def test_takes_files_from_wherever_the_server_keeps_them(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Metric
-from mlportal import AlreadyExistsError, Experiment, Model, NotFoundError, Run, Workspace
+from mlportal import AlreadyExistsError, Experiment, Model, ModelVersion, NotFoundError, Run, Workspace
 
 from tests.sdk.cli import Cli
 from tests.sdk.facts import stock
@@ -75,7 +75,8 @@ class TestModel:
         done = cli("model", "download", "-i", second.id, "-t", str(tmp_path / "got"), "-w", "default")
 
         assert [one.id for one in listed] == [second.id, first.id]
-        assert ([one.id for one in tagged], workspace.models[first.name].id) == ([first.id], second.id)
+        assert [one.id for one in tagged] == [first.id]
+        assert [one.id for one in Model.list(workspace, first.name, latest=True)] == [second.id]
         assert (shown["status"], shown["run_id"], shown["properties"]) == ("Ready", run.id, {"text": "two"})
         assert shown["metrics"] == {"accuracy": 0.5}
         assert (done.code, (tmp_path / "got" / first.name / "weights.txt").read_text()) == (0, "two")
@@ -103,3 +104,47 @@ def log_model(client: MlflowClient, run: Run, name: str, folder: Path, text: str
     client.log_batch(run.id, metrics=[Metric("accuracy", 0.5, 1, 0, model_id=model.model_id, run_id=run.id)])
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     return Model.get(run.workspace, model.model_id)
+
+
+class TestModelVersion:
+    def test_is_registered_listed_shown_and_downloaded(
+        self, run: Run, workspace: Workspace, cli: Cli, tmp_path: Path
+    ) -> None:
+        name = f"registered-{run.id[:8]}"
+        run.upload_file("outputs/net/weights.txt", io.BytesIO(b"one"))
+        logged = log_model(stock(workspace), run, f"net-{run.id[:8]}", tmp_path, "two")
+
+        first = run.register_model(name, "outputs/net", tags={"stage": "dev"})
+        done = cli("model", "register", "-n", name, "-i", logged.id, "-w", "default", "-o", "json")
+        cli("model", "alias", "-n", name, "-v", "1", "-a", "champion", "-w", "default")
+
+        assert (first.id, first.run_id, first.tags) == (f"{name}:1", run.id, {"stage": "dev"})
+        assert (done.code, done.data["version"], done.data["run_id"]) == (0, 2, run.id)
+        assert [one.version for one in ModelVersion.list(workspace, name)] == [2, 1]
+        assert workspace.models[name].version == ModelVersion.get(workspace, name).version == 2
+        assert ModelVersion.get(workspace, name, alias="champion").version == 1
+        listed = cli("model", "list", "-n", name, "-w", "default", "-o", "tsv").out
+        assert [line.split("\t")[:3] for line in listed.splitlines()] == [
+            [name, "2", "[]"],
+            [name, "1", '["champion"]'],
+        ]
+        assert (
+            cli("model", "download", "-n", name, "-a", "champion", "-t", str(tmp_path / "1"), "-w", "default").code == 0
+        )
+        assert (tmp_path / "1" / name / "weights.txt").read_text() == "one"
+        assert workspace.models[name].download(tmp_path / "2").joinpath("weights.txt").read_text() == "two"
+
+    def test_is_deleted_alone_and_with_its_model(self, run: Run, workspace: Workspace, cli: Cli) -> None:
+        name = f"deleted-{run.id[:8]}"
+        for _ in range(2):
+            run.register_model(name, "outputs").add_tags({"a": "1"})
+
+        alone = cli("model", "delete", "-n", name, "-v", "2", "-w", "default")
+        left = ModelVersion.list(workspace, name)
+        asked = cli("model", "delete", "-n", name, "-w", "default")
+        sure = cli("model", "delete", "-n", name, "--yes", "-w", "default")
+
+        assert (alone.code, [(one.version, one.tags) for one in left]) == (0, [(1, {"a": "1"})])
+        assert (asked.code, sure.code, ModelVersion.list(workspace, name)) == (2, 0, [])
+        with pytest.raises(NotFoundError, match="not found"):
+            ModelVersion.get(workspace, name)

@@ -91,7 +91,7 @@ def _register(client: MlflowClient, run_id: str) -> None:
         warnings.simplefilter("ignore")
         client.transition_model_version_stage(CLASSIC, "3", "Staging")
     client.set_registered_model_alias(CLASSIC, "champion", "1")
-    prompts = client._get_registry_client()  # the client's own words for prompts need the fluent API's address
+    prompts = client._get_registry_client()  # type: ignore[no-untyped-call]  # the client's own words for prompts need the fluent API's address
     is_prompt = {"mlflow.prompt.is_prompt": "true"}
     prompts.create_registered_model("hello", is_prompt)
     text = {**is_prompt, "mlflow.prompt.text": "Hello {{who}}"}

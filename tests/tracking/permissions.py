@@ -65,6 +65,8 @@ PAGES: Table = {
     f"{W}/access": {"GET": READ},
     f"{W}/datastores": {"GET": READ, "POST": MANAGE},
     f"{W}/datastores/<str:name>": {"GET": READ},
+    f"{W}/models": {"GET": READ},
+    f"{W}/models/<str:name>": {"GET": READ, "POST": WRITE},
     f"{W}/delete": {"GET": READ, "POST": READ},  # the plan says what will go; the service asks who may
     f"{W}/trash": {"GET": READ, "POST": WRITE},
     f"{W}/experiments.csv": {"GET": READ},

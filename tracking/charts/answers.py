@@ -176,7 +176,7 @@ class Sources:
             stored = find_stored(runs=self.runs, key=metric, axes=axes)
             if stored is None:
                 continue
-            bounds = [found for uid, one in stored.items() if (found := one.bounds(axes[uid])) is not None]
+            bounds = [ends for uid, one in stored.items() if (ends := one.bounds(axes[uid])) is not None]
             if not bounds:
                 return asked.range, self._curves(metric, dict.fromkeys(stored, Points.empty()), {})
             shared = widen((min(low for low, _ in bounds), max(high for _, high in bounds)))

@@ -19,8 +19,8 @@ from tracking.charts.series import Column, Curve, Floats, NonFinite, Range, View
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics import pyramid
 from tracking.metrics.codec import Points
-from tracking.metrics.downsample import Indices, bucket_count, first_of_each, grid_width, kinds_of
-from tracking.metrics.grids import Axis
+from tracking.metrics.downsample import bucket_count, first_of_each, grid_width, kinds_of
+from tracking.metrics.grids import Axis, Indices
 from tracking.metrics.pyramid import Buckets, starts_of
 from tracking.runs.types import KeyKind
 

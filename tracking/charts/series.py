@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Self
 
 import msgspec
 import numpy as np
@@ -154,7 +153,7 @@ class Column(msgspec.Struct, omit_defaults=True):
         return cls(packed.dtype.str[1:], base64.b64encode(packed.tobytes()).decode())
 
     @classmethod
-    def of_x(cls, x: Floats, view: "View") -> Self:
+    def of_x(cls, x: Floats, view: "View") -> "Column":
         """Pack x the same way; times as whole milliseconds from the first one on, where that has them all exactly."""
         if view.x not in (XAxis.TIME, XAxis.RELATIVE) or not len(x):
             return cls.of(x)

@@ -1,5 +1,7 @@
 """The room that deletions leave behind in an SQLite file."""
 
+from collections import Counter
+
 from django.db import transaction
 
 from tracking.cleanup import store
@@ -8,7 +10,7 @@ from tracking.cleanup.pace import Pace
 from tracking.core.errors import InvalidStateError
 
 PAGES_KEPT = 256  # free ones, a MiB: what is logged next needs no room of its own
-PAGES_PACE = Pace(least=32, most=4_000)
+PAGES_PACE = Pace(least=256, most=4_000)
 
 
 def give_back(lease: Lease) -> bool:
@@ -22,8 +24,11 @@ def give_back(lease: Lease) -> bool:
     if left <= 0:
         return False
     with PAGES_PACE.batch() as size, lease.step() as step:
+        if kept is None:
+            lease.deletion.total["file_pages"] = left
+            step.columns["total"] = lease.deletion.total
         given = store.give_back(min(size, left))
-        step.counts["file_bytes"] += given
+        step.counts += Counter(file_bytes=given, file_pages=min(size, left))
         cursor["free_pages"] = left - size if given else 0
         step.columns["cursor"] = cursor
     if left <= size:

@@ -116,7 +116,7 @@ def read(
     blocks = MetricBlock.objects.filter(run__in=run_ids, key__in=key_ids).order_by("first_step", "first_timestamp_ms")
     if steps is not None:
         blocks = blocks.filter(first_step__lte=steps[1], last_step__gte=steps[0])
-    payloads: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
+    payloads: defaultdict[tuple[int, int], list[bytes | memoryview]] = defaultdict(list)
     for run_id, key_id, payload in blocks.values_list("run_id", "key_id", "payload").iterator(chunk_size=500):
         payloads[run_id, key_id].append(payload)
     return {

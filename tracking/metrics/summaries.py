@@ -1,5 +1,6 @@
 """What tables ask about metrics without reading a point: which there are, and statistics over many runs."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def spread_by_group(
         .annotate(
             n=Count("pk"),
             mean=Avg("value"),
-            std=StdDev("value", sample=True),
+            std=StdDev("value"),  # of the population: SQLite refuses a sample's where a group is one run
             lowest=Min("value"),
             highest=Max("value"),
         )
@@ -71,10 +72,14 @@ def spread_by_group(
     )
     return {
         tuple(row[name] for name in columns): Spread(
-            row["n"], row["mean"], row["std"] if row["n"] > 1 else None, row["lowest"], row["highest"]
+            row["n"], row["mean"], _of_sample(row["std"], row["n"]), row["lowest"], row["highest"]
         )
         for row in found
     }
+
+
+def _of_sample(std: float, count: int) -> float | None:
+    return std * math.sqrt(count / (count - 1)) if count > 1 else None
 
 
 def extremes_by_key(*, key_ids: Sequence[int]) -> dict[int, tuple[float, float]]:

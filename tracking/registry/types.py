@@ -133,6 +133,7 @@ class RegisteredRow:
     updated_at: datetime
     tags: tuple[Pair, ...]
     aliases: tuple[Alias, ...]
+    version_count: int
     latest: tuple[VersionRow, ...]
 
     @property

@@ -31,8 +31,7 @@ from django.db.models.lookups import In
 
 from tracking.core.clock import LAST_MS, from_ms
 from tracking.core.errors import InvalidParameterError
-from tracking.core.store import Statement, count_rows, fetch, statement_of
-from tracking.runs.lookups import MAX_PATTERN, PREFIX, BinaryText, ForSqlite, ILike, Like, Prefix
+from tracking.runs.lookups import MAX_PATTERN, BinaryText, ForSqlite, ILike, Like, Prefix
 from tracking.runs.models import DatasetInput, Experiment, ExperimentTag, Run
 from tracking.runs.orders import HAS_VALUE, IS_ABSENT, IS_NULL, Column, Join, Order, Walk, nullable
 from tracking.runs.store import key_rows
@@ -53,7 +52,7 @@ _LOOKUPS = {
 }
 _NEGATIVE_OPS = (Op.NE, Op.NOT_IN)
 
-_RUN_COLUMNS = {
+RUN_COLUMNS = {
     "run_id": "uid",
     "run_name": "name",
     "status": "status",
@@ -65,10 +64,6 @@ _EXPERIMENT_COLUMNS = {"name": "name", "creation_time": "created_at", "last_upda
 _DATASET_COLUMNS = {"name": "dataset__name", "digest": "dataset__digest", "context": "context"}
 _TIMES = ("start_time", "end_time", "creation_time", "last_update_time")
 _STAT_COLUMNS = {Stat.LAST: "latest_value", Stat.MIN: "min_value", Stat.MAX: "max_value"}
-# As many runs as are sorted at once rather than met on a walk along an order that knows nothing of them.
-FEW = 500
-# As many as are listed before a walk, so that what it meets is looked up in a list and not in a table.
-MANY = 20_000
 # Experiments whose indexes are walked side by side: each costs a page of its own.
 MOST_SIDE_BY_SIDE = 20
 _ARTIFACT_URI = Concat(
@@ -90,7 +85,7 @@ class _Carried:
     column: str
 
 
-_CARRIED = {
+CARRIED = {
     Entity.PARAM: _Carried(KeyKind.PARAM, "params", "value"),
     Entity.TAG: _Carried(KeyKind.TAG, "tags", "value"),
     # The metrics room stands above this one: its table is reached by the relation's name, never imported.
@@ -109,8 +104,8 @@ class KeyIds:
         names: defaultdict[KeyKind, set[str]] = defaultdict(set)
         compared = [(comparison.entity, comparison.key) for comparison in _comparisons(tree)]
         for entity, name in (*compared, *((key.entity, key.key) for key in order_keys)):
-            if entity in _CARRIED:
-                names[_CARRIED[entity].kind].add(name)
+            if entity in CARRIED:
+                names[CARRIED[entity].kind].add(name)
         self._ids: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
         self._found: tuple[tuple[int, str, int], ...] = ()
         if names and experiment_pks:
@@ -127,7 +122,7 @@ class KeyIds:
 
     def list_ids(self, entity: Entity, name: str) -> list[int]:
         """Return the ids of a key that was named: at most one an experiment."""
-        return self._ids.get((_CARRIED[entity].kind, name), [])
+        return self._ids.get((CARRIED[entity].kind, name), [])
 
 
 def run_condition(tree: Tree, names: KeyIds) -> Q:
@@ -164,8 +159,8 @@ def run_order(
     scopes = _scopes(names.experiment_pks) if few is None else [Q(pk__in=few)]
     walks = [Walk(HAS_VALUE, Q(), settled=0, parts=scopes)]
     for key in _leading(keys, newest, by_id):
-        if key.entity in _CARRIED:
-            carried, ids = _CARRIED[key.entity], names.list_ids(key.entity, key.key)
+        if key.entity in CARRIED:
+            carried, ids = CARRIED[key.entity], names.list_ids(key.entity, key.key)
             if ids:  # else no run has it, and it sorts nothing
                 alias = f"carried_{len(joins)}"
                 joins[alias] = Join(carried.relation, Q((f"{carried.relation}__key__in", ids)))
@@ -180,7 +175,7 @@ def run_order(
             # Hexadecimal, so that any collation agrees; as it is, so that the index run_newest answers.
             columns.append(Column(F("uid"), str, key.is_ascending))
         else:
-            columns.append(plain(key, _RUN_COLUMNS[key.key]))
+            columns.append(plain(key, RUN_COLUMNS[key.key]))
     return Order(columns, joins, walks)
 
 
@@ -234,7 +229,7 @@ def _walks(
     The keys belong to the experiments, so that they are the scope of those who have a value: nothing else to tempt the
     database away from the index of values.
     """
-    carried = _CARRIED[key.entity]
+    carried = CARRIED[key.entity]
     absent = ~Q(Exists(_rows_of(carried.relation).filter(key__in=ids)))
     parts = [Q((f"{alias}__key", pk)) for pk in ids] if len(ids) <= MOST_SIDE_BY_SIDE else []
     listed = Q() if many is None else Q(ForSqlite(In(F(f"{alias}__run_id"), many)))
@@ -244,7 +239,7 @@ def _walks(
             Walk(IS_ABSENT, absent, settled=3, without=alias, parts=scopes),
         ]
     value = f"{alias}__{carried.column}"
-    bounds = [compare_column(value, one.op, one.value) for one in _conjuncts(tree) if _bounds(one, key)]
+    bounds = [compare_column(value, one.op, one.value) for one in conjuncts(tree) if is_bound_by(one, key)]
     walk = Walk(HAS_VALUE, reduce(and_, bounds, Q((f"{value}__isnull", False)) & listed), settled=1, parts=parts)
     if bounds:
         return [walk]
@@ -256,7 +251,7 @@ def _walks(
     ]
 
 
-def _bounds(comparison: Comparison, key: OrderKey) -> bool:
+def is_bound_by(comparison: Comparison, key: OrderKey) -> bool:
     """Tell whether a comparison can be true of real values of a key only."""
     named = (comparison.entity, comparison.key, comparison.stat)
     return named == (key.entity, key.key, key.stat) and comparison.op is not Op.NE
@@ -268,78 +263,6 @@ class Narrowed:
 
     few: Sequence[int] | None = None
     many: QuerySet[Any, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """The runs that one comparison leaves, and perhaps others, as an index has them: a question to it.
-
-    ``first``: a few of them, as a statement; ``some``: many of them, where a list of those is of use; None where not.
-    """
-
-    rows: QuerySet[Any, Any]
-    first: Statement | None
-    some: Statement | None
-
-
-def narrowings(
-    found: QuerySet[Run], tree: Tree | None, names: KeyIds, keys: Sequence[OrderKey]
-) -> tuple[Narrowing, ...]:
-    """Return a question for each comparison that an index can answer and all have to be true.
-
-    What bounds the walk by the first key is not asked.
-    """
-    is_walked = bool(keys) and keys[0].entity in _CARRIED
-    asked = []
-    for comparison in _conjuncts(tree):
-        if keys and _bounds(comparison, keys[0]):
-            continue
-        rows = _indexed(found, comparison, names)
-        if rows is not None:
-            is_listed = is_walked and comparison.entity in (Entity.PARAM, Entity.TAG)
-            some = statement_of(rows[: MANY + 1]) if is_listed else None
-            asked.append(Narrowing(rows, statement_of(rows[: FEW + 1]), some))
-    return tuple(asked)
-
-
-def narrow(asked: Sequence[Narrowing]) -> Narrowed:
-    """Return the runs that one comparison leaves, and perhaps others, if they are few, else a short enough list.
-
-    A query for each question, until one leaves few; then one for each that leaves many, until one leaves not too many.
-    Reads at most ``FEW`` or ``MANY`` entries of an index each time.
-    """
-    for one in asked:
-        pks = [pk for (pk,) in fetch(one.first)]
-        if len(pks) <= FEW:
-            return Narrowed(few=pks)
-    return Narrowed(many=next((one.rows for one in asked if one.some and count_rows(one.some) <= MANY), None))
-
-
-def _indexed(found: QuerySet[Any], comparison: Comparison, names: KeyIds) -> QuerySet[Any, Any] | None:
-    """Return the runs that a comparison may be true of, as an index has them; None if none has."""
-    key, op, value = comparison.key, comparison.op, comparison.value
-    if comparison.entity is Entity.METRIC:
-        if comparison.stat is not Stat.LAST or op is Op.NE:
-            return None
-    elif op is not Op.EQ:
-        return None
-    match comparison.entity:
-        case Entity.METRIC:
-            rows = _all_of("metric_series").filter(key__in=names.list_ids(Entity.METRIC, key))
-            return rows.filter(compare_column("latest_value", op, value)).values_list("run_id", flat=True)
-        case Entity.PARAM | Entity.TAG as entity:
-            rows = _all_of(_CARRIED[entity].relation).filter(key__in=names.list_ids(entity, key))
-            # Not the value itself beside it: SQLite would put it into SUBSTR, and the index would be of no use.
-            begin_so: QuerySet[Any, Any] = rows.alias(beginning=Prefix("value")).filter(beginning=str(value)[:PREFIX])
-            return begin_so.values_list("run_id", flat=True)
-        case Entity.DATASET if key == "name":
-            inputs = DatasetInput.objects.filter(dataset__experiment__in=names.experiment_pks, dataset__name=value)
-            return inputs.values_list("run_id", flat=True)
-        case Entity.ATTRIBUTE if key in ("run_id", "status"):
-            rows = found.filter((_RUN_COLUMNS[key], value), experiment__in=names.experiment_pks)
-            return rows.values_list("pk", flat=True)
-        case _:
-            return None
 
 
 def _leading(keys: Sequence[OrderKey], *tie_breaks: OrderKey) -> list[OrderKey]:
@@ -384,7 +307,7 @@ def _depth(tree: Tree) -> int:
             return 1 + max(map(_depth, children))
 
 
-def _conjuncts(tree: Tree | None) -> list[Comparison]:
+def conjuncts(tree: Tree | None) -> list[Comparison]:
     """Return the comparisons that have to be true whatever else is."""
     children = tree.children if isinstance(tree, And) else (tree,)
     return [child for child in children if isinstance(child, Comparison)]
@@ -415,8 +338,8 @@ def _stat(stat: Stat, prefix: str = "") -> Expression | F:
 
 def _compare_run(comparison: Comparison, names: KeyIds) -> Q:
     key, op, value = comparison.key, comparison.op, comparison.value
-    if comparison.entity in _CARRIED:
-        carried = _CARRIED[comparison.entity]
+    if comparison.entity in CARRIED:
+        carried = CARRIED[comparison.entity]
         rows = _rows_of(carried.relation).filter(key__in=names.list_ids(comparison.entity, key))
         if comparison.entity is not Entity.METRIC:
             return has_row(rows, carried.column, comparison)
@@ -430,10 +353,10 @@ def _compare_run(comparison: Comparison, names: KeyIds) -> Q:
         inputs = DatasetInput.objects.filter(run=OuterRef("pk"))
         return has_row(inputs.exclude(context="") if key == "context" else inputs, _DATASET_COLUMNS[key], comparison)
     if isinstance(value, float):
-        return compare_time(_RUN_COLUMNS[key], op, value)
+        return compare_time(RUN_COLUMNS[key], op, value)
     if key == "artifact_uri":
         return has_row(Run.objects.filter(pk=OuterRef("pk")).alias(text=_ARTIFACT_URI), "text", comparison)
-    return compare_column(_RUN_COLUMNS[key], op, value)
+    return compare_column(RUN_COLUMNS[key], op, value)
 
 
 def _compare_experiment(comparison: Comparison) -> Q:
@@ -458,13 +381,13 @@ def _compare_experiment_id(op: Op, texts: Iterable[str]) -> Q:
     return ~wanted if op in _NEGATIVE_OPS else wanted
 
 
-def _all_of(relation: str) -> QuerySet[Any]:
+def all_of(relation: str) -> QuerySet[Any]:
     model: Any = Run._meta.get_field(relation).related_model
     return QuerySet(model)
 
 
 def _rows_of(relation: str) -> QuerySet[Any]:
-    return _all_of(relation).filter(run=OuterRef("pk"))
+    return all_of(relation).filter(run=OuterRef("pk"))
 
 
 def has_row(rows: QuerySet[Any], column: str, comparison: Comparison) -> Q:

@@ -16,7 +16,7 @@ from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.memory import Memory
 from tracking.core.pages import Page
 from tracking.core.store import rows_among
-from tracking.runs import filters, store
+from tracking.runs import filters, narrowing, store
 from tracking.runs.models import Experiment, Key, Param, Run, RunTag
 from tracking.runs.orders import Order, Stretch
 from tracking.runs.types import (
@@ -328,9 +328,9 @@ def search_run_heads(
     asked = (names, tree, tuple(keys), lifecycle)
     size = len(filter_text) + len(page_token) + sum(map(len, order_by)) + 8 * len(experiments)
     is_short = size < MAX_REMEMBERED
-    narrowings = (_runs_narrowed if is_short else _runs_narrowed.__wrapped__)(*asked)
-    narrowed = filters.narrow(narrowings)
-    place = next((place for place, one in enumerate(narrowings) if one.rows is narrowed.many), None)
+    questions = (_runs_narrowed if is_short else _runs_narrowed.__wrapped__)(*asked)
+    narrowed = narrowing.narrow(questions)
+    place = next((place for place, one in enumerate(questions) if one.rows is narrowed.many), None)
     is_known = is_short and narrowed.few is None
     write = _runs_asked if is_known else _runs_asked.__wrapped__
     order, stretches = write(*asked, narrowed.few, place, page_token, max_results)
@@ -341,9 +341,9 @@ def search_run_heads(
 @lru_cache(maxsize=500)
 def _runs_narrowed(
     names: filters.KeyIds, tree: Tree | None, keys: tuple[OrderKey, ...], lifecycle: Lifecycle
-) -> tuple[filters.Narrowing, ...]:
+) -> tuple[narrowing.Narrowing, ...]:
     """Return what a search asks of indexes, as statements: to write them takes longer than to answer."""
-    return filters.narrowings(_in_lifecycle(Run.objects.all(), lifecycle), tree, names, keys)
+    return narrowing.narrowings(_in_lifecycle(Run.objects.all(), lifecycle), tree, names, keys)
 
 
 @lru_cache(maxsize=500)
@@ -382,7 +382,7 @@ def count_runs(
     found = _in_lifecycle(Run.objects.all(), lifecycle)
     if tree:
         names = filters.KeyIds(experiments, tree, ())
-        few = filters.narrow(filters.narrowings(found, tree, names, ())).few
+        few = narrowing.narrow(narrowing.narrowings(found, tree, names, ())).few
         found = found.filter(filters.run_condition(tree, names))
         found = found if few is None else found.filter(pk__in=few)
     return found.filter(experiment__in=experiments).count()

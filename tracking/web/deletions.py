@@ -75,6 +75,7 @@ COUNT_WORDS: Mapping[str, _StrPromise] = {
     "datasets": gettext_lazy("Datasets used"),
     "roles": gettext_lazy("Roles"),
     "datastores": gettext_lazy("Datastores"),
+    "file_pages": gettext_lazy("Free pages of the database file"),
 }
 STATE_WORDS: Mapping[State, _StrPromise] = {
     State.ACCEPTED: gettext_lazy("Waiting"),

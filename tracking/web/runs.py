@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from tracking.charts.direction import Direction
@@ -19,7 +21,7 @@ from tracking.core.clock import utc_now
 from tracking.metrics.extremes import Extremes, extremes_of
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.types import SeriesRow
-from tracking.registry.queries import list_models_of_run, model_links_by_run
+from tracking.registry.queries import list_models_of_run, list_versions_of_run, model_links_by_run
 from tracking.registry.types import LoggedModelRow, LoggedModelStatus
 from tracking.runs.experiment_tree import experiment_tags
 from tracking.runs.queries import find_runs, get_experiment, get_run, list_child_runs, run_row
@@ -65,11 +67,17 @@ LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
 FILE_HEAD = ("kind", "key", "value", "min", "max", "mean", "first_step", "last_step", "points")
 SHORT_COMMIT = 10
+_NESTED = re.compile(r"[^./]+[./](?=.)")
 MAX_FIGURES = 4
 MAX_METRICS = 200
 MAX_CHILDREN = 200
 MAX_SOURCE = 200
 MAX_LONG_TEXT = 20_000
+MODEL_STATUS_WORDS = {
+    LoggedModelStatus.PENDING: pgettext_lazy("state of a model", "Uploading"),
+    LoggedModelStatus.READY: pgettext_lazy("state of a model", "Ready"),
+    LoggedModelStatus.UPLOAD_FAILED: pgettext_lazy("state of a model", "Upload failed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,23 @@ class MetricShown:
 
 
 @dataclass(frozen=True, slots=True)
+class ParamShown:
+    """A param; ``prefix`` and ``name`` are its key."""
+
+    prefix: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParamGroup:
+    """Params whose keys begin alike, ``model.depth`` and ``model.width``; ``name`` "" for those that are alone."""
+
+    name: str
+    params: tuple[ParamShown, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A number that stands out: a metric's best value, where one knows which is best, else its last."""
 
@@ -150,6 +175,16 @@ class ModelShown:
     name: str
     status: str
     model_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionShown:
+    """A version of a registered model that comes from the run; ``link``: the model's name as it is."""
+
+    name: str
+    link: str
+    version: int
+    aliases: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,17 +323,35 @@ def _overview(
         "may_write": not row.is_deleted and may(request, workspace, Permission.WRITE),
         "figures": _figures(run, own, directions),
         "params": row.params,
+        "param_groups": _param_groups(row.params),
         "metrics": [_metric_shown(found, extremes.get(found.key)) for found in shown],
         "metric_count": format_count(len(own)),
         "metrics_left": len(fitting) - len(shown),
         "metric": sought,
         "datasets": [_dataset_shown(dataset) for dataset in row.datasets],
         "models_made": [_model_shown(model) for model in list_models_of_run(run=run)],
+        "versions": [
+            VersionShown(spell_marks(one.model_name), one.model_name, one.version, one.aliases)
+            for one in list_versions_of_run(workspace=workspace, run_uid=run.uid)
+        ],
         "models_used": links[run.pk].inputs if run.pk in links else (),
         "tables": _logged_tables(tags.get(LOGGED_ARTIFACTS_TAG, "")),
         "children": [_child_shown(child) for child in children[:MAX_CHILDREN]],
         "has_more_children": len(children) > MAX_CHILDREN,
     }
+
+
+def _param_groups(params: Sequence[Pair]) -> list[ParamGroup]:
+    """Return params by what stands before the first dot or slash of their keys; first those that share it with none."""
+    heads = {param.key: _NESTED.match(param.key) for param in params}
+    prefixes = {key: found[0] if found else "" for key, found in heads.items()}
+    sizes = Counter(prefixes.values())
+    groups: dict[str, list[ParamShown]] = {"": []}
+    for param in params:
+        prefix = prefixes[param.key] if sizes[prefixes[param.key]] > 1 else ""
+        shown = ParamShown(prefix, param.key.removeprefix(prefix), param.value)
+        groups.setdefault(prefix, []).append(shown)
+    return [ParamGroup(prefix[:-1], tuple(members)) for prefix, members in groups.items() if members]
 
 
 def _figures(run: Run, series: Sequence[SeriesRow], directions: Directions) -> list[Figure]:
@@ -370,11 +423,7 @@ def _dataset_shown(dataset: DatasetLogged) -> DatasetShown:
 
 
 def _model_shown(model: LoggedModelRow) -> ModelShown:
-    status = {
-        LoggedModelStatus.PENDING: pgettext("state of a model", "Uploading"),
-        LoggedModelStatus.READY: pgettext("state of a model", "Ready"),
-        LoggedModelStatus.UPLOAD_FAILED: pgettext("state of a model", "Upload failed"),
-    }[model.status]
+    status = str(MODEL_STATUS_WORDS[model.status])
     return ModelShown(uid=model.uid, name=model.name, status=status, model_type=model.model_type)
 
 

@@ -79,6 +79,7 @@ def _pages(text: str, at: Workspace | None) -> Iterator[Hit]:
     if at is not None:
         of_workspace = [
             (gettext("Experiments"), "web:experiment_list", "flask"),
+            (gettext("Models"), "web:model_list", "model"),
             (gettext("Log a run"), "web:workspace_detail", "key"),
             (gettext("Access"), "web:workspace_access", "user"),
             (gettext("Settings"), "web:workspace_settings", "columns"),

@@ -355,6 +355,12 @@ class TestSearch:
             assert found(ann, "registered-models", filter_) == names
             assert found(ann, "model-versions", filter_) == [f"{name}/1" for name in names]
 
+    @pytest.mark.parametrize("value", ["1.5", "1e300", "1e999", "'1'"])
+    def test_compares_a_version_with_whole_numbers_only(self, ann: Caller, value: str) -> None:
+        path = f"model-versions/search?{urlencode({'filter': f'version_number = {value}'})}"
+
+        assert ann.refused(path, method="GET")[:2] == (400, "INVALID_PARAMETER_VALUE")
+
     @pytest.mark.parametrize(
         "query",
         ["filter=owner='a'", "filter=name", "max_results=0", "max_results=1001", "order_by=tags.a", "order_by=owner",

@@ -22,6 +22,7 @@ def main() -> None:
     for name in ("workspaces", "experiments", "runs", "points", "files"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--group", default="doomed")
+    parser.add_argument("--copies", type=int, default=0, help="make so many groups: doomed-0, doomed-1, ...")
     wanted = parser.parse_args()
     django.setup()
     from tracking.core.clock import utc_now
@@ -29,21 +30,21 @@ def main() -> None:
     from tracking.identity.services import issue_access_token
 
     owner = User.objects.get(username="owner")
-    if wanted.workspaces:
-        _make_group(wanted)
+    names = [f"{wanted.group}-{number}" for number in range(wanted.copies)] or [wanted.group]
+    for name in names if wanted.workspaces else ():
+        _make_group(name, wanted)
     print(json.dumps({"token": issue_access_token(user=owner, name="test", now=utc_now()).text}))
 
 
-def _make_group(wanted: argparse.Namespace) -> None:
+def _make_group(name: str, wanted: argparse.Namespace) -> None:
     from tracking.core.clock import utc_now
     from tracking.runs.services import create_experiment
     from tracking.workspaces.services import create_group, create_workspace
 
     now = utc_now()
-    group = create_group(name=wanted.group, by=None, now=now)
+    group = create_group(name=name, by=None, now=now)
     workspaces = [
-        create_workspace(name=f"{wanted.group}-{number}", group=group, by=None, now=now)
-        for number in range(wanted.workspaces)
+        create_workspace(name=f"{name}-{number}", group=group, by=None, now=now) for number in range(wanted.workspaces)
     ]
     for number in range(wanted.experiments):
         workspace = workspaces[number % len(workspaces)]

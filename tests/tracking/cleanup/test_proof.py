@@ -193,27 +193,33 @@ class TestKills:
         print(f"\nseed {seed}")
         moments = random.Random(seed)
         took_s: list[float] = []
-        while len(took_s) < KILLS:
-            name = f"killed-{time.monotonic_ns()}"
-            fill(office.portal, group=name, **KILLED)
-            _, deletion = office.delete_group(name)
-            time.sleep(moments.random() * 2)
+        span_s = 2.0
+        fill(office.portal, group="killed", copies=2 * KILLS, **KILLED)
+        for number in range(2 * KILLS):
+            _, deletion = office.delete_group(f"killed-{number}")
+            time.sleep(moments.random() * span_s)
             worker = office.worker()
             worker.kill()
             worker.wait()
             if office.deletion(deletion["uid"])["state"] == "done":
-                continue  # too late to hit it
-            office.worker()
+                span_s *= 0.8  # too late to hit it
+                continue
+            office.worker()  # another
             began_at = time.monotonic()
             office.wait_for_state(deletion["uid"], "done", timeout_s=60)
             took_s.append(time.monotonic() - began_at)
             print(f"{len(took_s)}: {took_s[-1]:.1f} s", end=" ", flush=True)
+            if len(took_s) == KILLS:
+                break
 
         print(
             f"\n{KILLS} of {KILLS} finished, the slowest {max(took_s):.1f} s, the mean {statistics.mean(took_s):.1f} s "
             f"after a worker was back; load {os.getloadavg()[0]:.0f}"
         )
-        assert office.files() == kept
+        files = office.files()
+        assert len(took_s) == KILLS
+        assert {name: files.get(name) for name in kept} == kept
+        assert len(files) == len(kept) + KILLED["files"] * (2 * KILLS - number - 1)
 
 
 @pytest.mark.proof

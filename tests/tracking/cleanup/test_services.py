@@ -22,6 +22,7 @@ from tests.tracking.cleanup.filling import (
 from tracking.artifacts.queries import run_folder
 from tracking.artifacts.services import put_file
 from tracking.audit.models import AuditEvent
+from tracking.cleanup.leases import Lease
 from tracking.cleanup.models import Deletion
 from tracking.cleanup.services import (
     advance,
@@ -426,6 +427,23 @@ class TestSweep:
         assert sweep(now=now + HOUR * 2) == 1
         _work(deletion, now + HOUR * 2)
         assert sweep(now=now + HOUR * 3) == 0
+
+
+class TestAdvance:
+    def test_by_a_message_that_comes_twice_does_its_work_once(self, people: People) -> None:
+        deletion = ask(people.ann, runs_target(a_run(an_experiment(people.workspace, "one"))))
+        held = Lease.take(deletion_id=deletion.pk, owner="first", clock=utc_now)
+        assert held is not None
+
+        advance(deletion_id=deletion.pk, owner="second", clock=utc_now)
+        assert Run.objects.exists()
+
+        held.end()
+        report = done(deletion).report
+        advance(deletion_id=deletion.pk, owner="second", clock=utc_now)
+        deletion.refresh_from_db()
+        assert deletion.report == report
+        assert AuditEvent.objects.filter(verb="deletion.done").count() == 1
 
 
 def _own(people: People, group: ResourceGroup, *, who: str = "ann") -> None:

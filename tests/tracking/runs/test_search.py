@@ -120,6 +120,23 @@ class TestSearchRuns:
         assert (names_of(first), names_of(second)) == (["a", "b"], ["c"])
         assert second.next_token is None
 
+    def test_remembers_how_it_asked_and_not_what_it_was_answered(self, workspace: Workspace) -> None:
+        experiment = add_experiment(workspace, "vision")
+        asked = {
+            "workspace": workspace,
+            "experiment_ids": [str(experiment.pk)],
+            "filter_text": "metrics.loss > 0 AND params.lr = '0.1'",
+            "order_by": ["metrics.loss"],
+            "max_results": 10,
+        }
+        answers = []
+
+        for names in ([], ["a"], ["b"]):
+            add_runs(experiment, names)
+            answers.append(names_of(search_runs(**asked)))
+
+        assert answers == [[], ["a"], ["a", "b"]]
+
     def test_asks_the_same_number_of_queries_for_ten_more_runs(
         self, workspace: Workspace, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:

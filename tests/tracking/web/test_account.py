@@ -108,6 +108,13 @@ class TestSessions:
 
         assert page.index("Laptop/1") < page.index("this one") < page.index("Phone/1")
 
+    def test_say_the_browser_and_the_system(self, people: People) -> None:
+        agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0"
+        desk = Client(headers={"user-agent": agent})
+        desk.post("/sign-in", {"username": "bob", "password": _password(people)})
+
+        assert re.search(r">\s*Edge · Windows\s*<", desk.get("/account").content.decode())
+
     def test_are_ended_one_by_one(self, people: People) -> None:
         here, there = Client(), Client()
         for browser in (here, there):

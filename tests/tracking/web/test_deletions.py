@@ -122,6 +122,15 @@ class TestDeletePlan:
         assert response.status_code == 400
         assert Run.objects.count() == 2
 
+    def test_names_what_goes(self, ann: Client, experiment: Experiment) -> None:
+        run = Run.objects.order_by("pk")[0]
+
+        of_experiment = ann.get(f"/w/default/delete?experiment={experiment.pk}").content.decode()
+        of_run = ann.get(f"/w/default/delete?run={run.uid}").content.decode()
+
+        assert f"Experiment “{experiment.name}”" in of_experiment
+        assert f"Run “{run.name}”" in of_run
+
     def test_of_a_workspace_wants_its_name(self, ann: Client, experiment: Experiment) -> None:
         page = ann.get("/w/default/delete").content.decode()
         assert "Type default to confirm" in page

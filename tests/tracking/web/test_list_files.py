@@ -29,7 +29,6 @@ LISTS = (
     "/w/default/settings",
     "/w/default/trash",
     "/work",
-    "/w/default/datastores/workspaceartifactstore",
     "/w/default/runs/{run}",
 )
 

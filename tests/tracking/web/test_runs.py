@@ -9,6 +9,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
+from tests.tracking.web.filling import add_experiment, add_run
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import run_folder
 from tracking.artifacts.services import put_file
@@ -111,6 +112,16 @@ class TestOverview:
             "0 \u2013 10",
             "3",
         ]
+
+    def test_groups_params_that_begin_alike(self, bob: Client, people: People) -> None:
+        keys = ("model.depth", "model.width", "lr", "alone.x", "data/path", "data/size", ".hidden")
+        run = add_run(add_experiment(people.workspace, "nested"), "run", params=dict.fromkeys(keys, "1"))
+
+        table = page_of(bob, run)
+        bodies = re.findall(r"<tbody>.*?</tbody>", table[table.index('id="params"') :], re.S)
+        shown = [re.sub("<[^>]+>", "", key) for body in bodies for key in re.findall(r'scope="row">(.*?)</th>', body)]
+        assert re.findall(r"<bdi>(.*?)</bdi>", table[table.index('id="params"') :]) == ["data", "model"]
+        assert shown == [".hidden", "alone.x", "lr", "data/path", "data/size", "model.depth", "model.width"]
 
     def test_shows_numbers_that_are_none(self, bob: Client, run: Run) -> None:
         log_batch(run=run, metrics=[Metric("a", math.nan, 1, 0), Metric("b", -math.inf, 1, 0)], params=[], tags=[])

@@ -43,7 +43,7 @@ class TestSearch:
         client.force_login(people.bob.user)
 
         found = hits(client, at="default")
-        assert found[:2] == ["Experiments", "Log a run"]
+        assert found[:3] == ["Experiments", "Models", "Log a run"]
         assert {"Home", "Account", "Trash", "default"} <= set(found)
         assert "hidden" not in found
 

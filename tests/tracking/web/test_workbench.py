@@ -154,6 +154,11 @@ class TestGroups:
         assert cells(html, 0)[:4] == ["adam", "3", "5 ± 2", "0.2 ± 0.141"]
         assert cells(html, 1)[:4] == ["sgd", "3", "4 ± 2", "0.2 ± 0.2"]
 
+    def test_of_one_run_have_no_deviation(self, page: Page) -> None:
+        html = page(group="params.seed", columns=["metrics.loss"])
+
+        assert cells(html, 0)[:3] == ["0", "1", "2"]
+
     def test_count_runs_that_lack_the_key(self, page: Page, experiment: Experiment) -> None:
         add_run(experiment, "bare")
 

@@ -15,6 +15,7 @@ from tracking.runs.orders import Column, Order
 from tracking.search.types import And, Comparison, Entity, Not, Op, Or, OrderKey, Tree
 
 NAME, VERSION, CHANGED = "name", "version_number", "last_updated_timestamp"
+MAX_VERSION = 2**31 - 1
 _TIMES = {"creation_timestamp": "created_at", CHANGED: "updated_at"}
 _VERSION_COLUMNS = {NAME: "model__name", "run_id": "run_uid", "source_path": "source", VERSION: "version"}
 _PROMPT_MODEL = Q(Exists(RegisteredModelTag.objects.filter(model=OuterRef("pk"), key=IS_PROMPT, value__iexact="true")))
@@ -92,9 +93,18 @@ def _compare_version(comparison: Comparison) -> Q:
         return _compare_tag(comparison, ModelVersionTag.objects.filter(version=OuterRef("pk")), _PROMPT_VERSION)
     if comparison.key in _TIMES and isinstance(comparison.value, float):
         return compare_time(_TIMES[comparison.key], comparison.op, comparison.value)
+    if comparison.key == VERSION and isinstance(comparison.value, float):
+        return compare_column("version", comparison.op, _whole(comparison.value))
     if comparison.key == "run_id" and comparison.op in (Op.NE, Op.NOT_IN):
         return compare_column("run_uid", comparison.op, comparison.value) & ~Q(run_uid="")
     return compare_column(_VERSION_COLUMNS[comparison.key], comparison.op, comparison.value)
+
+
+def _whole(value: float) -> int:
+    """Return a version's number. :raises InvalidParameterError: if no version can have it."""
+    if not abs(value) <= MAX_VERSION or value != int(value):
+        raise InvalidParameterError(f"Invalid value for numeric attribute '{VERSION}': {value}. It is a whole number.")
+    return int(value)
 
 
 def _compare_tag(comparison: Comparison, tags: QuerySet[Any], are_prompts: Q) -> Q:

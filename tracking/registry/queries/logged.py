@@ -60,6 +60,18 @@ def list_models_of_run(*, run: Run) -> list[LoggedModelRow]:
     return _model_rows(LoggedModel.objects.filter(source_run=run, deleted_at=None).order_by("created_at", "pk"))
 
 
+def list_logged(
+    *, workspace: Workspace, name_contains: str = "", page_token: str = "", limit: int
+) -> Page[LoggedModelRow]:
+    """Return active logged models, newest first; only those with this in their name. Six queries.
+
+    :raises InvalidParameterError: if the page token is none.
+    """
+    found = LoggedModel.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains)
+    page = filters.model_order(()).page(found, token=page_token, limit=limit)
+    return Page(_model_rows(page.rows), page.next_token)
+
+
 def search_models(
     *,
     workspace: Workspace,

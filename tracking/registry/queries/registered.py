@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.pages import Page
@@ -15,6 +15,7 @@ from tracking.registry.types import Alias, RegisteredRow, Stage, VersionRow
 from tracking.runs.types import Pair
 from tracking.search.grammars import MODEL_VERSIONS, REGISTERED_MODELS
 from tracking.search.parser import parse_filter, parse_order_by
+from tracking.search.types import Entity, OrderKey
 from tracking.workspaces.models import Workspace
 
 _TAGS_OF_MODELS = "SELECT model_id, key, value FROM registered_model_tag WHERE model_id"
@@ -82,7 +83,7 @@ def latest_versions(*, model: RegisteredModel, stages: Collection[Stage] = ()) -
 
 
 def registered_row(model: RegisteredModel) -> RegisteredRow:
-    """Return a registered model with what it carries. Six queries."""
+    """Return a registered model with what it carries. Seven queries."""
     return _registered_rows([model])[0]
 
 
@@ -99,7 +100,7 @@ def search_registered(
     page_token: str = "",
     max_results: int,
 ) -> Page[RegisteredRow]:
-    """Return registered models, by name unless ordered otherwise; prompts only where named. Seven queries.
+    """Return registered models, by name unless ordered otherwise; prompts only where named. Eight queries.
 
     :raises FilterError: if the filter or an order does not parse.
     :raises InvalidParameterError: if nothing is sorted by what an order names.
@@ -131,6 +132,28 @@ def search_versions(
     return Page(_version_rows(page.rows), page.next_token)
 
 
+def list_registered(
+    *, workspace: Workspace, name_contains: str = "", page_token: str = "", limit: int
+) -> Page[RegisteredRow]:
+    """Return registered models, prompts too, by name; only those with this in their name. Eight queries.
+
+    :raises InvalidParameterError: if the page token is none.
+    """
+    found = RegisteredModel.objects.filter(workspace=workspace, name__icontains=name_contains)
+    page = filters.registered_order(()).page(found, token=page_token, limit=limit)
+    return Page(_registered_rows(page.rows), page.next_token)
+
+
+def list_versions(*, model: RegisteredModel, page_token: str = "", limit: int) -> Page[VersionRow]:
+    """Return the versions of a registered model, the newest first. Four queries.
+
+    :raises InvalidParameterError: if the page token is none.
+    """
+    newest = OrderKey(Entity.ATTRIBUTE, filters.VERSION, is_ascending=False)
+    page = filters.version_order([newest]).page(ModelVersion.objects.filter(model=model), token=page_token, limit=limit)
+    return Page(_version_rows(page.rows), page.next_token)
+
+
 def list_versions_of_run(*, workspace: Workspace, run_uid: str) -> list[VersionRow]:
     """Return the versions that come from a run, by name, the newest first. Four queries."""
     found = ModelVersion.objects.filter(workspace=workspace, run_uid=run_uid)
@@ -150,6 +173,8 @@ def _registered_rows(models: Sequence[RegisteredModel]) -> list[RegisteredRow]:
     aliases: defaultdict[int, list[Alias]] = defaultdict(list)
     for model_id, name, number, _ in rows_among(f"{_ALIASES}model_id", pks):
         aliases[model_id].append(Alias(name, number))
+    counted = ModelVersion.objects.filter(model__in=pks).values("model").annotate(count=Count("pk"))
+    counts = dict(counted.values_list("model", "count"))
     latest: defaultdict[str, list[VersionRow]] = defaultdict(list)
     for row in _version_rows(_latest(pks)) if pks else ():
         latest[row.model_name].append(row)
@@ -163,6 +188,7 @@ def _registered_rows(models: Sequence[RegisteredModel]) -> list[RegisteredRow]:
             updated_at=model.updated_at,
             tags=tuple(tags[model.pk]),
             aliases=tuple(sorted(aliases[model.pk], key=lambda alias: alias.name)),
+            version_count=counts.get(model.pk, 0),
             latest=tuple(latest[model.name]),
         )
         for model in models
