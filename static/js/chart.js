@@ -10,6 +10,7 @@
 //   text      words in the reader's language
 //   onRange   called with [from, to] or null when the reader zooms
 //   onHover   called with x (as in the traces) and the nearest run, or with nulls
+import { areBars, barLayout, barsOf } from "./chart_bars.js";
 import { axisWords, css, dataOf, isLogX, label, layoutOf, litOf, themed, unitOf } from "./chart_figure.js";
 import { hideTooltip, showTooltip } from "./chart_tooltip.js";
 
@@ -51,7 +52,7 @@ export async function draw(element, spec) {
   const unit = unitOf(spec);
   const state = { spec, unit, lit: null, resizer: new ResizeObserver(() => resize(element)), redraw: () => update(element, state.spec) };
   live.set(element, state);
-  await Plotly.newPlot(element, dataOf(spec, unit.factor), layoutOf(spec, unit), CONFIG);
+  await Plotly.newPlot(element, ...figureOf(state), CONFIG);
   if (live.get(element) !== state) return; // purged meanwhile
   element.on("plotly_relayout", (change) => tellRange(element, change));
   element.on("plotly_afterplot", () => shade(element));
@@ -69,7 +70,12 @@ export async function update(element, spec) {
   if (!state) return draw(element, spec);
   if (spec.axis.x !== state.spec.axis.x || !spec.axis.range) state.unit = unitOf(spec);
   state.spec = spec;
-  return Plotly.react(element, dataOf({ ...spec, lit: state.lit }, state.unit.factor), layoutOf(spec, state.unit), CONFIG);
+  return Plotly.react(element, ...figureOf(state), CONFIG);
+}
+
+function figureOf({ spec, unit, lit }) {
+  if (areBars(spec)) return [barsOf(spec, formatNumber), barLayout(spec)];
+  return [dataOf({ ...spec, lit }, unit.factor), layoutOf(spec, unit)];
 }
 
 /** Draw a figure that has no curves; `make` returns {data, layout} and is called again when the theme changes. */
@@ -104,7 +110,7 @@ export function pointAt(element, x) {
   let line = element.querySelector(".chart-crosshair");
   const state = live.get(element);
   const axes = element._fullLayout;
-  const isShown = x !== null && state?.spec && axes?.xaxis;
+  const isShown = x !== null && state?.spec && axes?.xaxis && !areBars(state.spec);
   const at = isShown ? axes.xaxis._offset + axes.xaxis.d2p(state.spec.axis.x === "time" ? x : x / state.unit.factor) : NaN;
   const isInside = at >= axes?.xaxis?._offset && at <= axes?.xaxis?._offset + axes?.xaxis?._length;
   if (!isInside) {
@@ -173,6 +179,7 @@ function hover(element, points, event) {
   if (!state || !points.length) return;
   const runs = new Map([...state.spec.runs.entries()].map(([uid, run]) => [run.place, { ...run, uid }]));
   const [first] = points;
+  if (first.data.uid === "bars") return hoverBar(element, runs.get(first.customdata), first.x, event);
   // Plotly adds the nearest mark of a NaN, however far away it is.
   const isHere = ({ data, xaxis, x }) => data.uid !== "nonfinite" || Math.abs(xaxis.d2p(x) - xaxis.d2p(first.x)) < MARK_PIXELS;
   const pointerY = event.clientY - element.getBoundingClientRect().top - element._fullLayout.yaxis._offset;
@@ -188,6 +195,14 @@ function hover(element, points, event) {
   showTooltip(element, { head: xText(state, first.x), rows, others: state.spec.text.others, event });
   const x = state.spec.axis.x === "time" ? numberOf(first.x) : first.x * state.unit.factor;
   state.spec.onHover(x, isNear ? nearest.run.uid : null);
+}
+
+function hoverBar(element, run, value, event) {
+  const state = live.get(element);
+  const [x] = state.spec.traces.find((trace) => trace.run === run.uid).x;
+  const head = xText(state, state.spec.axis.x === "time" ? new Date(x).toISOString().replace("T", " ") : x / state.unit.factor);
+  showTooltip(element, { head, rows: [{ run, text: formatNumber(value) }], others: state.spec.text.others, event });
+  state.spec.onHover(null, run.uid);
 }
 
 // ---- files ---------------------------------------------------------------------------------------------------------

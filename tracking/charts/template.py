@@ -46,6 +46,14 @@ NONFINITE: dict[str, Json] = {
     "hoverinfo": "none",
     "showlegend": False,
 }
+BARS: dict[str, Json] = {
+    "type": "bar",
+    "orientation": "h",
+    "textposition": "outside",
+    "cliponaxis": False,
+    "hoverinfo": "none",
+    "showlegend": False,
+}
 # Kind 0 is NaN, 1 is +inf, -1 is -inf (metrics.downsample).
 NONFINITE_SYMBOLS: dict[str, Json] = {"0": "x", "1": "triangle-up", "-1": "triangle-down"}
 NONFINITE_WORDS: dict[str, Json] = {"0": "NaN", "1": "∞", "-1": "\u2212∞"}
@@ -82,6 +90,7 @@ def chart_template() -> dict[str, Json]:
         "raw": RAW,
         "band": BAND,
         "nonfinite": NONFINITE,
+        "bars": BARS,
         "symbols": NONFINITE_SYMBOLS,
         "words": NONFINITE_WORDS,
         "dashes": DASHES,

@@ -27,11 +27,12 @@ class TestChartTemplate:
                 {**template["raw"], **trace["raw"], "line": {**template["raw"]["line"], "color": colour}},
                 {**template["line"], "x": trace["x"], "y": trace["y"], "name": trace["name"], "uid": "line0"},
                 {**template["nonfinite"], **marks, "marker": shape},
+                {**template["bars"], "x": [0.5], "y": [0], "text": ["0.5"], "customdata": [0]},
             ],
             layout={**layout, "xaxis": axis},
         )
 
-        assert [one.mode for one in figure.data] == ["lines", "lines", "lines", "markers"]
+        assert [one.mode for one in figure.data[:4]] == ["lines", "lines", "lines", "markers"]
         assert figure.data[2].y == trace["y"]
 
     @pytest.mark.parametrize("dash", DASHES)
