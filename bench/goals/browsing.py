@@ -31,7 +31,7 @@ LOOK = """
   const cameWithAScript = ({ target }) => {
     if (target.src?.includes("plotly")) window.seen.plotly ??= performance.timeOrigin + performance.now();
   };
-  addEventListener("load", cameWithAScript, true);
+  document.addEventListener("load", cameWithAScript, true); // what loads does not tell the window
   const remember = () => { sessionStorage.clicked = performance.timeOrigin + performance.now(); };
   addEventListener("click", remember, true);
   addEventListener("keydown", ({ key }) => key === "Enter" && remember(), true);

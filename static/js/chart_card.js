@@ -8,7 +8,7 @@ const LEGEND_RUNS = 6;
 const LEGEND_RUNS_IN_FULL = 100;
 const ZOOM_PAUSE_MS = 120;
 const PIXELS_STEP = 200;
-const FRAME_MS = 12; // of drawing, before the page may show what there is and answer the reader
+const FRAME_MS = 80; // of drawing, before the page may show what there is and answer the reader
 
 const due = new Set(); // cards to draw, the first to be asked for first
 

@@ -277,11 +277,11 @@ def _log_running(client: MlflowClient, experiment: str) -> str:
 
 
 def _log_many(client: MlflowClient) -> str:
-    """Log more runs than a page of the table holds; the last one has the lowest loss."""
+    """Log more runs than a page of the table holds; the last one has the lowest loss at last."""
     experiment: str = client.create_experiment("sweep")
     for number in range(MANY):
         run = client.create_run(experiment, start_time=START_MS + number * 1000, run_name=f"trial {number:02}")
-        _log(client, run.info.run_id, {"loss": [1 / (number + 1)]}, params={"trial": str(number)})
+        _log(client, run.info.run_id, {"loss": [2.0, 1 / (number + 1)]}, params={"trial": str(number)})
         client.update_run(run.info.run_id, status="FINISHED")
     return experiment
 
