@@ -3,7 +3,7 @@ import { css, drawnOf, label, themed } from "./chart_figure.js";
 
 const MOST_NAMED = 12;
 const MOST_NAME_CHARS = 22;
-const ROOM = 0.28;
+const ROOM = 0.42;
 const LEAST_PLACES = 3; // so that one bar does not fill the chart
 
 /** Tell whether each curve that is drawn is one number. A part of the axis shows what it shows, even if it is a point. */

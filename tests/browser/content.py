@@ -281,7 +281,8 @@ def _log_many(client: MlflowClient) -> str:
     experiment: str = client.create_experiment("sweep")
     for number in range(MANY):
         run = client.create_run(experiment, start_time=START_MS + number * 1000, run_name=f"trial {number:02}")
-        _log(client, run.info.run_id, {"loss": [2.0, 1 / (number + 1)]}, params={"trial": str(number)})
+        curves = {"loss": [2.0, 1 / (number + 1)], "score": [number / MANY]}
+        _log(client, run.info.run_id, curves, params={"trial": str(number)})
         client.update_run(run.info.run_id, status="FINISHED")
     return experiment
 

@@ -178,6 +178,17 @@ class TestLooking:
 
         assert len(read_chart(page, "loss").lines) == MANY
 
+    def test_draws_bars_of_what_each_run_logged_once(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment, many runs") + "?charted=10")
+        wait_for_chart(page, "score", "plot.data.length")
+
+        plot = card(page, "score").locator(".chart-plot")
+        (bars,) = plot.evaluate("({ data }) => data.map(({ type, x, text }) => ({ type, x: [...x], text: [...text] }))")
+        assert bars["type"] == "bar"
+        assert bars["x"] == [number / MANY for number in range(MANY - 1, MANY - 11, -1)]
+        assert bars["text"][0] == "0.983333"
+        assert "trial 59" in plot.inner_text()
+
 
 class TestFiles:
     def test_hold_every_point_or_the_drawing(self, page: Page, content: Content) -> None:
