@@ -8,6 +8,7 @@ from tests.browser.watching import find_barriers, find_overflow
 class TestGroup:
     def test_is_made_filled_locked_and_shared(self, page: Page) -> None:
         page.goto("/groups")
+        page.get_by_text("Create a resource group").press("Enter")
         page.get_by_label("Name").fill("research")
         page.get_by_label("Description").fill("Everything of the research team")
         page.keyboard.press("Tab")

@@ -43,6 +43,7 @@ class TestLayout:
 
         page.keyboard.press("v")
         expect(table).to_have_count(0)
+        read_chart(page, "train/loss")  # keys mean something once there are charts
         page.keyboard.press("f")
         expect(page.locator("[data-chart-dialog]")).to_be_visible()
         page.keyboard.press("Escape")

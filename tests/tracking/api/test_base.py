@@ -143,7 +143,8 @@ class TestBody:
         for field in fields_of(route):
             if "_" in field:
                 camel = re.sub("_(.)", lambda match: match[1].upper(), field)
-                value: object = [] if get_origin(fields_of(route)[field][0]) is list else "1"
+                kind = fields_of(route)[field][0]
+                value: object = [] if get_origin(kind) is list else "true" if kind is bool else "1"
 
                 status, answer = ann.request(
                     route.method, path_of(route), complete(route, **{field: value, camel: value})

@@ -28,6 +28,8 @@ class TestPlan:
             "tags": 2,
             "datasets": 1,
             "datastores": 0,
+            "registered_models": 0,
+            "model_versions": 0,
             "metrics": 2,
             "points": 6,
             "models": 1,
