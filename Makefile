@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 # Much of it waits for servers, so both databases share the cores. tests/conftest.py says which files come first.
-TESTS := -n 3 --dist loadfile -q
+TESTS := -n 2 --dist loadfile -q
 # Where it is set, each of hundreds of processes would compile this project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
