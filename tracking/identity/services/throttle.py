@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import F
 
 from tracking.audit.services import record
-from tracking.core.commits import commit
 from tracking.core.errors import TooManyTriesError
 from tracking.identity.models import Attempts
 
@@ -53,28 +53,25 @@ def address_limits(*, what: str, address: str, most: int = 30) -> tuple[Limit, .
 
 
 def count_try(*, limits: Sequence[Limit], about: str, now: datetime) -> None:
-    """Count a try that is about to be made. Four queries, committed with what others write now.
+    """Count a try that is about to be made. Four queries, in a transaction of its own.
 
     :raises TooManyTriesError: if it must not be made; the first one that is refused is written into the audit log.
     """
-    if over := commit(lambda: _count(limits, about, now)):
+    with transaction.atomic():
+        keys = [limit.key for limit in limits]
+        ours = Attempts.objects.filter(key__in=keys)
+        ours.filter(until__lte=now).update(count=0, until=now + WINDOW)
+        Attempts.objects.bulk_create(
+            [Attempts(key=key, count=0, until=now + WINDOW) for key in keys], ignore_conflicts=True
+        )
+        ours.update(count=F("count") + 1)
+        tried = {bytes(row.key): row for row in ours}
+        over = [tried[limit.key] for limit in limits if tried[limit.key].count > limit.most]
+        if any(tried[limit.key].count == limit.most + 1 for limit in limits):
+            record(by=None, verb="sign_in.throttle", target=about, at=now, result="refused")
+    if over:
         wait_s = max(1, math.ceil((max(row.until for row in over) - now).total_seconds()))
         raise TooManyTriesError(f"Too many tries. Try again in {math.ceil(wait_s / 60)} minutes.", retry_after_s=wait_s)
-
-
-def _count(limits: Sequence[Limit], about: str, now: datetime) -> list[Attempts]:
-    """Count a try; return those that it is too much for."""
-    keys = [limit.key for limit in limits]
-    ours = Attempts.objects.filter(key__in=keys)
-    ours.filter(until__lte=now).update(count=0, until=now + WINDOW)
-    Attempts.objects.bulk_create(
-        [Attempts(key=key, count=0, until=now + WINDOW) for key in keys], ignore_conflicts=True
-    )
-    ours.update(count=F("count") + 1)
-    tried = {bytes(row.key): row for row in ours}
-    if any(tried[limit.key].count == limit.most + 1 for limit in limits):
-        record(by=None, verb="sign_in.throttle", target=about, at=now, result="refused")
-    return [tried[limit.key] for limit in limits if tried[limit.key].count > limit.most]
 
 
 def forget_tries(*, limits: Sequence[Limit]) -> None:
