@@ -1,5 +1,6 @@
 """Words about logged models, and about registered models and their versions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -138,7 +139,7 @@ class RegisteredRow:
 
     @property
     def is_prompt(self) -> bool:
-        return any(tag.key == IS_PROMPT and tag.value.lower() == "true" for tag in self.tags)
+        return makes_prompt(self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +150,8 @@ class Origin:
     location: str
     run_uid: str
     model_uid: str
+
+
+def makes_prompt(tags: Iterable[Pair]) -> bool:
+    """Tell whether tags say that what carries them is a prompt."""
+    return any(tag.key == IS_PROMPT and tag.value.lower() == "true" for tag in tags)

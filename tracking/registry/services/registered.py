@@ -10,7 +10,7 @@ from tracking.core.errors import AlreadyExistsError, NotFoundError
 from tracking.identity.models import User
 from tracking.registry.models import ModelAlias, ModelVersion, RegisteredModel, RegisteredModelTag
 from tracking.registry.rules import check_alias, check_description, check_model_name, check_tag
-from tracking.registry.types import IS_PROMPT
+from tracking.registry.types import IS_PROMPT, makes_prompt
 from tracking.runs.types import Pair
 from tracking.workspaces.models import Workspace
 from tracking.workspaces.services import hold_workspace
@@ -147,7 +147,7 @@ def _taken(workspace: Workspace, name: str, tags: Sequence[Pair]) -> AlreadyExis
     """Return MLflow's words for a name that is taken: by the like, or a prompt's by a model and the reverse."""
     old = RegisteredModelTag.objects.filter(model__workspace=workspace, model__name=name, key=IS_PROMPT)
     is_old_prompt = old.filter(value__iexact="true").exists()
-    is_prompt = any(tag.key == IS_PROMPT and tag.value.lower() == "true" for tag in tags)
+    is_prompt = makes_prompt(tags)
     words = {True: "Prompt", False: "Registered Model"}
     if is_prompt == is_old_prompt:
         return AlreadyExistsError(f"{words[is_prompt]} (name={name}) already exists.")
