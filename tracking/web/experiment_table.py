@@ -19,6 +19,7 @@ from tracking.runs.types import NOTE_TAG, ExperimentRow, ExperimentSummary, Pair
 from tracking.web.directions import Directions
 from tracking.web.formats import format_bytes, format_count, format_number, shorten, spell_marks, time_element
 from tracking.web.links import link_with
+from tracking.web.markup import plain_text
 
 MAX_TAGS_SHOWN = 3
 MAX_RUNS_MEASURED = 1_000  # of all experiments of a page: with 50 metrics each they cost 40 ms
@@ -37,6 +38,7 @@ class ExperimentShown:
 
     pk: int
     name: str
+    user_name: str
     run_count: str
     running_count: int
     last_activity: SafeString
@@ -132,10 +134,11 @@ def _shown(summary: ExperimentSummary, best: Best | None, held: PointsHeld | Non
     return ExperimentShown(
         pk=row.pk,
         name=spell_marks(row.name),
+        user_name=summary.user_name,
         run_count=format_count(summary.run_count),
         running_count=summary.running_count,
         last_activity=time_element(max(row.updated_at, summary.last_run_at or row.updated_at), is_relative=True),
-        note=spell_marks(shorten(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""), length=MAX_NOTE)),
+        note=_note_shown(row),
         tags=tuple(tag_shown(tag) for tag in own_tags(row)[:MAX_TAGS_SHOWN]),
         metric=best.metric if best else "",
         best=format_number(best.value) if best else "",
@@ -143,6 +146,12 @@ def _shown(summary: ExperimentSummary, best: Best | None, held: PointsHeld | Non
         size=format_bytes(held.size_bytes) if held and held.points else "",
         is_measured=held is not None,
     )
+
+
+def _note_shown(row: ExperimentRow) -> str:
+    """Return the beginning of an experiment's note, without Markdown's marks."""
+    note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
+    return spell_marks(shorten(plain_text(note[: 4 * MAX_NOTE]), length=MAX_NOTE))
 
 
 def own_tags(row: ExperimentRow) -> list[Pair]:
