@@ -4,6 +4,7 @@ import { attach as attachFilterBox } from "./filter_box.js";
 import { isTyping, keepRecent } from "./frame.js";
 import { attach as attachLiveRows, awaitFirstRun } from "./live_rows.js";
 import { keepRunList } from "./run_list.js";
+import { attach as attachSplitHandle } from "./split_handle.js";
 import { gettext, ngettext, fill } from "./words.js";
 
 const part = document.getElementById("runs-part");
@@ -190,5 +191,7 @@ if (table) {
   attachCellMenu(part);
   attachLiveRows(part, document.querySelector("[data-news]"));
 }
+const handle = document.querySelector("[data-split-handle]");
+if (handle) attachSplitHandle(handle);
 const waiting = document.querySelector("[data-waiting]");
 if (waiting) awaitFirstRun(waiting);

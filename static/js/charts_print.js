@@ -1,0 +1,36 @@
+// Charts on paper: those of open sections that were too far away to be drawn are drawn before the page is printed.
+import { cards, root } from "./charts_shared.js";
+
+const PATIENCE_MS = 15_000; // then what is there is printed
+const LOOK_MS = 100;
+
+function undrawn() {
+  return [...cards.values()].filter((card) => !card.isFull && !card.isNear && card.element.checkVisibility());
+}
+
+function isReady(card) {
+  return !card.plot.classList.contains("is-waiting") || !card.note.hidden;
+}
+
+function isInView({ element }) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight;
+}
+
+async function printAll() {
+  const far = undrawn();
+  const until = performance.now() + PATIENCE_MS;
+  for (const card of far) card.comeNear();
+  while (!far.every(isReady) && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  print();
+  for (const card of far) if (!isInView(card)) card.takeAway();
+}
+
+export function startPrinting() {
+  document.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "p" || !undrawn().length) return;
+    event.preventDefault();
+    printAll();
+  });
+  root.querySelector("[data-charts-print]").addEventListener("click", printAll);
+}
