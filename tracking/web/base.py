@@ -19,6 +19,16 @@ from tracking.workspaces.types import Permission
 if TYPE_CHECKING:
     from tracking.workspaces.models import ResourceGroup, Workspace
 
+# The parts of a workspace that the frame leads to, by how the names of their pages begin.
+PARTS = {
+    "experiment": "experiments",
+    "run": "experiments",
+    "artifact": "experiments",
+    "compare": "experiments",
+    "model": "models",
+    "version": "models",
+}
+
 Rest = ParamSpec("Rest")
 WorkspaceView = Callable[Concatenate[HttpRequest, "Workspace", Rest], HttpResponseBase]
 GroupView = Callable[Concatenate[HttpRequest, "ResourceGroup", Rest], HttpResponseBase]
@@ -69,9 +79,13 @@ def server_page(
     return decorate
 
 
-def owner_links(request: HttpRequest) -> dict[str, object]:
-    """Say to templates whether the reader owns the server; one query, where a page asks."""
-    return {"owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user)}
+def frame(request: HttpRequest) -> dict[str, object]:
+    """Say to templates whether the reader owns the server (one query, where a page asks) and in which part one is."""
+    page = (request.resolver_match.url_name or "") if request.resolver_match else ""
+    return {
+        "owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user),
+        "here": next((part for start, part in PARTS.items() if page.startswith(start)), ""),
+    }
 
 
 def workspace_page(
