@@ -4,12 +4,12 @@ import { cards, root } from "./charts_shared.js";
 const PATIENCE_MS = 15_000; // then what is there is printed
 const LOOK_MS = 100;
 
-function undrawn() {
-  return [...cards.values()].filter((card) => !card.isFull && !card.isNear && card.element.checkVisibility());
+function shownCards() {
+  return [...cards.values()].filter((card) => !card.isFull && card.element.checkVisibility());
 }
 
 function isReady(card) {
-  return !card.plot.classList.contains("is-waiting") || !card.note.hidden;
+  return card.isNear && (!card.plot.classList.contains("is-waiting") || !card.note.hidden);
 }
 
 function isInView({ element }) {
@@ -18,17 +18,20 @@ function isInView({ element }) {
 }
 
 async function printAll() {
-  const far = undrawn();
+  const shown = shownCards();
+  const far = shown.filter((card) => !card.isNear);
   const until = performance.now() + PATIENCE_MS;
-  for (const card of far) card.comeNear();
-  while (!far.every(isReady) && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  while (!shown.every(isReady) && performance.now() < until) {
+    for (const card of shown) if (!card.isNear) card.comeNear(); // again, if the page moved meanwhile
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
   print();
   for (const card of far) if (!isInView(card)) card.takeAway();
 }
 
 export function startPrinting() {
   document.addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "p" || !undrawn().length) return;
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "p" || shownCards().every(isReady)) return;
     event.preventDefault();
     printAll();
   });

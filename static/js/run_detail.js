@@ -30,6 +30,8 @@ for (const button of document.querySelectorAll("[data-fold-group]")) {
   });
 }
 
+document.querySelector(".tabs [aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
+
 // [ and ] lead through the list of runs that one came from: the table remembers it (run_list.js).
 const nav = document.querySelector("[data-neighbours]");
 const list = readRunList();

@@ -43,7 +43,7 @@ export function attach(handle) {
 
   handle.addEventListener("pointerdown", (event) => {
     event.preventDefault();
-    handle.focus();
+    handle.focus({ preventScroll: true });
     handle.setPointerCapture(event.pointerId);
     const { left, width } = bench.getBoundingClientRect();
     const from = share;

@@ -44,15 +44,16 @@ class TestPrinting:
         page.goto(content.path("run, charts"))
         read_chart(page, "train/loss")
         waiting = page.locator(".chart-card:visible .chart-plot.is-waiting")
-        page.evaluate(
-            "window.print = () => { window.unprinted = document.querySelectorAll('.chart-card .is-waiting').length }"
-        )
+        page.evaluate("""() => {
+            window.print = () => {
+                document.body.dataset.waiting = document.querySelectorAll(".chart-card .is-waiting").length;
+            };
+        }""")
         expect(waiting).not_to_have_count(0)
 
         page.keyboard.press("Control+p")
 
-        page.wait_for_function("'unprinted' in window")
-        assert page.evaluate("window.unprinted") == 0
+        expect(page.locator("body")).to_have_attribute("data-waiting", "0")
         expect(waiting).not_to_have_count(0)
 
 

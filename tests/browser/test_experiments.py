@@ -74,6 +74,19 @@ class TestFilter:
         expect(page.locator("#run-filter")).to_have_attribute("aria-invalid", "true")
 
 
+class TestColumns:
+    def test_change_places_as_one_drags_a_head(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment"))
+        heads = page.locator("[data-runs-table] thead th[data-filter-key^='metrics.'] .head-line > a")
+        expect(heads).to_have_text(["lr", "train/loss", "val/acc"])
+
+        heads.nth(2).drag_to(heads.nth(0))
+
+        expect(heads).to_have_text(["val/acc", "lr", "train/loss"])
+        heads.nth(0).drag_to(heads.nth(1))
+        expect(heads).to_have_text(["lr", "val/acc", "train/loss"])
+
+
 class TestSplit:
     def test_gives_the_table_more_room_and_keeps_it_in_the_address(self, page: Page, content: Content) -> None:
         page.set_viewport_size({"width": 1600, "height": 900})

@@ -23,7 +23,7 @@ from tracking.web.errors import refusing_bad_values
 from tracking.web.form_actions import carry_out
 from tracking.web.formats import spell_marks, time_element, unnamed
 from tracking.web.markup import render_markdown
-from tracking.web.registry import STAGE_WORDS, loading_code
+from tracking.web.registry import STAGE_WORDS, loading_code, own_tags
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
 
@@ -74,7 +74,7 @@ def version_detail(request: HttpRequest, workspace: Workspace, name: str, versio
         "steps": list(_steps(workspace, row)),
         "description": render_markdown(row.description) if row.description.strip() else "",
         "description_source": row.description,
-        "own_tags": [tag for tag in row.tags if not tag.key.startswith(("mlflow.", "_mlflow"))],
+        "own_tags": own_tags(row.tags),
         "snippet": loading_code(row.model_name, f"/{row.version}", is_prompt=is_prompt),
         "may_write": may(request, workspace, Permission.WRITE),
     }

@@ -155,7 +155,7 @@ def model_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpR
         "changed": time_element(row.updated_at),
         "user_name": row.user_name,
         "aliases": row.aliases,
-        "own_tags": row.tags,
+        "own_tags": own_tags(row.tags),
         "versions": _versions_shown(workspace, page.rows),
         "has_stages": any(version.stage is not Stage.NONE for version in page.rows),
         "version_count": format_count(row.version_count),
@@ -292,8 +292,12 @@ def _run_names(workspace: Workspace, uids: Sequence[str]) -> dict[str, str]:
 
 
 def _tags(tags: Sequence[Pair]) -> tuple[str, ...]:
-    own = [f"{tag.key}: {tag.value[:80]}" for tag in tags if not tag.key.startswith(("mlflow.", "_mlflow"))]
-    return tuple(own[:MAX_TAGS_SHOWN])
+    return tuple(f"{tag.key}: {tag.value[:80]}" for tag in own_tags(tags)[:MAX_TAGS_SHOWN])
+
+
+def own_tags(tags: Sequence[Pair]) -> list[Pair]:
+    """Return the tags that people set."""
+    return [tag for tag in tags if not tag.key.startswith(("mlflow.", "_mlflow", "mlportal."))]
 
 
 def loading_code(name: str, which: str, *, is_prompt: bool) -> str:

@@ -51,7 +51,8 @@ def write_experiment(*, workspace: "Workspace", plan: ExperimentPlan, by: "User"
         by=by,
         now=plan.created_at,
     )
-    return sum(_write_run(experiment, run, {}, by) for run in plan.runs)
+    in_time = sorted(plan.runs, key=lambda run: run.started_at)
+    return sum(_write_run(experiment, run, {}, by) for run in in_time)
 
 
 def _write_run(experiment: "Experiment", plan: RunPlan, tags: Mapping[str, str], by: "User") -> int:
