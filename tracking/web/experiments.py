@@ -66,7 +66,7 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """List what lies in the folder ``?prefix=``, or all experiments whose name contains ``?q=``; htmx swaps the list.
 
     ``sort`` is name or activity; ``page`` goes on behind the experiment that it names; ``sizes=all`` measures those
-    with many runs too.
+    with many runs too, and artifacts.
     """
     query = request.GET
     wanted, prefix = query.get("q", "").strip(), query.get("prefix", "")
@@ -79,8 +79,9 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "folders": branch.folders if is_first else (),
         "parents": parents_of(prefix, query),
         "experiments": shown_experiments(
-            summaries_of(experiment_ids=page.rows), is_all_measured=query.get("sizes") == "all"
+            workspace, summaries_of(experiment_ids=page.rows), is_all_measured=query.get("sizes") == "all"
         ),
+        "has_files": query.get("sizes") == "all",
         "q": wanted,
         "prefix": prefix,
         "sort": list_order(query).value,
