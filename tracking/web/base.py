@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
+from tracking.core.version import VERSION
 from tracking.identity.queries import Credential
 from tracking.web.errors import conflict
 from tracking.workspaces import access
@@ -80,10 +81,11 @@ def server_page(
 
 
 def frame(request: HttpRequest) -> dict[str, object]:
-    """Say to templates whether the reader owns the server (one query, where a page asks) and in which part one is."""
+    """Say to templates whether the reader owns the server (one query, where a page asks), and where one is."""
     page = (request.resolver_match.url_name or "") if request.resolver_match else ""
     return {
         "owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user),
+        "version": VERSION,
         "here": next((part for start, part in PARTS.items() if page.startswith(start)), ""),
     }
 

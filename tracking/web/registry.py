@@ -18,7 +18,7 @@ from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page
 from tracking.registry import queries, services
 from tracking.registry.types import LoggedModelRow, RegisteredRow, Stage, VersionRow
-from tracking.runs.queries import find_runs
+from tracking.runs.queries import find_runs, get_experiment
 from tracking.runs.types import Pair
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.changes import name_field, tag_field, tag_gone, tag_set, text_field
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from tracking.registry.models import RegisteredModel
+    from tracking.runs.models import Experiment
     from tracking.workspaces.models import Workspace
 
 MODELS_PER_PAGE = 50
@@ -101,24 +102,34 @@ class VersionShown:
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def model_list(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
-    """List registered models, or with ``show=logged`` what runs logged, by ``?q=`` in their names; also as a file."""
+    """List registered models, or with ``show=logged`` what runs logged, by ``?q=`` in their names; also as a file.
+
+    ``experiment`` narrows what runs logged to those of one.
+    """
     query = request.GET
     is_logged, wanted = query.get("show") == "logged", query.get("q", "").strip()
-    if file := _file(request, workspace, wanted, is_logged=is_logged):
+    asked = query.get("experiment", "") if is_logged else ""
+    experiment = get_experiment(workspace=workspace, experiment_id=asked) if asked else None
+    if file := _file(request, workspace, wanted, experiment, is_logged=is_logged):
         return file
     token = query.get("page", "")
     context: dict[str, object] = {
         "workspace": workspace,
         "q": wanted,
         "is_logged": is_logged,
-        "registered_link": link_with(query, show=None, page=None),
+        "experiment": spell_marks(experiment.name) if experiment else "",
+        "experiment_id": experiment.pk if experiment else None,
+        "all_link": link_with(query, experiment=None, page=None),
+        "registered_link": link_with(query, show=None, page=None, experiment=None),
         "logged_link": link_with(query, show="logged", page=None),
         "csv_link": link_with(query, format="csv", page=None),
         "json_link": link_with(query, format="json", page=None),
         "first_link": link_with(query, page=None) if token else "",
     }
     if is_logged:
-        logged = queries.list_logged(workspace=workspace, name_contains=wanted, page_token=token, limit=MODELS_PER_PAGE)
+        logged = queries.list_logged(
+            workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=MODELS_PER_PAGE
+        )
         context |= {"logged": _logged_shown(workspace, logged.rows), "next_link": _next(request, logged)}
     else:
         found = queries.list_registered(
@@ -310,11 +321,15 @@ def loading_code(name: str, which: str, *, is_prompt: bool) -> str:
 # ---- the list as a file --------------------------------------------------------------------------------------------
 
 
-def _file(request: HttpRequest, workspace: Workspace, wanted: str, *, is_logged: bool) -> HttpResponseBase | None:
+def _file(
+    request: HttpRequest, workspace: Workspace, wanted: str, experiment: Experiment | None, *, is_logged: bool
+) -> HttpResponseBase | None:
     if is_logged:
 
         def logged(token: str) -> Page[LoggedModelRow]:
-            return queries.list_logged(workspace=workspace, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE)
+            return queries.list_logged(
+                workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE
+            )
 
         return list_file(request, name="logged_models", head=LOGGED_HEAD, rows=map(_logged_cells, _all(logged)))
 

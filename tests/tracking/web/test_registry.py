@@ -64,6 +64,8 @@ class TestModelList:
 
         for part in ("deep", f"models:/{info['model_id']}", "sklearn", "Uploading", "otter 3"):
             assert part in page
+        other = Caller(people.ann.token).post("experiments/create", {"name": "other"})["experiment_id"]
+        assert "otter 3" not in read(ann, f"{LIST}?show=logged&experiment={other}")
         (row,) = json.loads(ann.get(f"{LIST}?show=logged&format=json").getvalue())["logged_models"]
         assert (row["model_id"], row["run_id"]) == (info["model_id"], run)
 
