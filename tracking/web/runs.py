@@ -22,7 +22,8 @@ from tracking.metrics.types import SeriesRow
 from tracking.registry.queries import list_models_of_run, list_versions_of_run, model_links_by_run
 from tracking.registry.types import LoggedModelRow, LoggedModelStatus
 from tracking.runs.experiment_tree import experiment_tags
-from tracking.runs.queries import find_runs, get_experiment, get_run, list_child_runs, run_row
+from tracking.runs.queries import find_runs, get_experiment, get_run, run_row
+from tracking.runs.run_tree import Descendant, list_descendants
 from tracking.runs.types import NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
 from tracking.web.artifacts import page_context
 from tracking.web.base import may, workspace_page
@@ -185,8 +186,9 @@ class VersionShown:
 
 @dataclass(frozen=True, slots=True)
 class ChildShown:
-    """A run that was started inside this one."""
+    """A run that was started inside this one; ``depth`` 2: inside one of those."""
 
+    depth: int
     uid: str
     name: str
     status: StatusShown
@@ -297,7 +299,7 @@ def _overview(
     sought: str, workspace: Workspace, run: Run, row: RunRow, series: Sequence[SeriesRow]
 ) -> dict[str, object]:
     tags = {tag.key: tag.value for tag in row.tags}
-    children = list_child_runs(run=run, limit=MAX_CHILDREN + 1)
+    children = list_descendants(run=run, limit=MAX_CHILDREN + 1)
     links = model_links_by_run(run_ids=[run.pk])
     own = [found for found in series if not _is_system(found)]
     fitting = [found for found in own if sought.lower() in found.key.lower()]
@@ -412,8 +414,10 @@ def _model_shown(model: LoggedModelRow) -> ModelShown:
     return ModelShown(uid=model.uid, name=model.name, status=status, model_type=model.model_type)
 
 
-def _child_shown(row: RunRow) -> ChildShown:
+def _child_shown(child: Descendant) -> ChildShown:
+    row = child.row
     return ChildShown(
+        depth=child.depth,
         uid=row.uid,
         name=unnamed(row.name),
         status=status_shown(row.status),

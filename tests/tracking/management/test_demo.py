@@ -24,7 +24,8 @@ from tracking.registry.models import LoggedModel
 from tracking.registry.queries import get_version, model_links_by_run, search_models, search_registered
 from tracking.registry.services import create_model, create_registered
 from tracking.runs.models import Experiment, Run
-from tracking.runs.queries import list_child_runs, run_row
+from tracking.runs.queries import run_row
+from tracking.runs.run_tree import list_descendants
 from tracking.runs.services import create_experiment, create_run, delete_experiment, delete_run
 from tracking.runs.types import NOTE_TAG
 from tracking.workspaces.models import ResourceGroup, Workspace
@@ -106,9 +107,9 @@ class TestDemo:
         assert ResourceGroup.objects.get().name == "default"
 
     def test_has_a_search_with_a_child_for_each_trial(self, workspace: Workspace) -> None:
-        children = list_child_runs(run=run_named("search-width-dropout"), limit=100)
+        children = list_descendants(run=run_named("search-width-dropout"), limit=100)
 
-        assert [child.name for child in children] == [f"trial-{number:02d}" for number in range(RUNS)]
+        assert [child.row.name for child in children] == [f"trial-{number:02d}" for number in range(RUNS)]
 
     def test_logs_what_is_planned(self, workspace: Workspace) -> None:
         run = run_named("mixup")

@@ -20,7 +20,7 @@ from tracking.metrics.types import Metric
 from tracking.registry.services import create_model, log_inputs
 from tracking.runs.models import Run
 from tracking.runs.queries import get_experiment
-from tracking.runs.services import create_run, delete_run, log_datasets, update_run
+from tracking.runs.services import create_run, delete_run, log_datasets, set_tags, update_run
 from tracking.runs.types import CONTEXT_TAG, NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunStatus
 from tracking.web.runs import MAX_METRICS
 
@@ -228,6 +228,17 @@ class TestOverview:
 
         assert f'href="{url_of(child)}"' in page_of(bob, run)
         assert re.search(rf'href="{url_of(run)}"\s+data-parent', page_of(bob, child))
+
+    def test_shows_runs_inside_runs_as_a_tree(self, bob: Client, people: People, run: Run) -> None:
+        first, second = (start(people, name, Pair(PARENT_RUN_TAG, run.uid)) for name in ("first", "second"))
+        inner = start(people, "inner", Pair(PARENT_RUN_TAG, first.uid))
+        set_tags(run=run, tags=[Pair(PARENT_RUN_TAG, inner.uid)])  # a circle
+
+        page = page_of(bob, run)
+
+        lines = re.findall(r'<th class="depth-(\d)".*?title="(\w+)"', page, re.S)
+        assert lines == [("1", "first"), ("2", "inner"), ("1", "second")]
+        assert second.uid in page
 
     def test_survives_a_parent_that_does_not_exist(self, bob: Client, people: People) -> None:
         assert "data-parent" not in page_of(bob, start(people, "orphan", Pair(PARENT_RUN_TAG, "f" * 32)))
