@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tracking', '0014_registered_models'),
+        ('tracking', '0015_payloads_as_they_are'),
     ]
 
     operations = [
