@@ -4,6 +4,7 @@ import { Card, showPressed, toggleRun } from "./chart_card.js";
 import { startPanels } from "./chart_panels.js";
 import { forgetAnswers, load, whenAllEnded } from "./charts_data.js";
 import { cards, context, controls, copyOf, debounce, dialog, fill, groups, isGrouped, members, root, text } from "./charts_shared.js";
+import { startPrinting } from "./charts_print.js";
 import { full, orders, pins, remember, zoom } from "./charts_state.js";
 import { isTyping } from "./frame.js";
 
@@ -151,7 +152,8 @@ function buildSections() {
     if (isOpen) opened += names.length;
     return buildSection(name, names, { isOpen, isPinned, isShort: !sought && !isPinned && name !== "" });
   });
-  sectionsBox.replaceChildren(...built);
+  sectionsBox.replaceChildren(...built.map(({ section }) => section));
+  for (const { section, addCards } of built) if (section.open) addCards(); // a closed one's come when it is opened
 }
 
 function buildSection(name, names, { isOpen, isPinned, isShort }) {
@@ -176,8 +178,8 @@ function buildSection(name, names, { isOpen, isPinned, isShort }) {
   section.addEventListener("toggle", () => {
     if (section.open && !box.childElementCount) addCards();
   });
-  section.open = isOpen; // says "toggle" soon after
-  return section;
+  section.open = isOpen;
+  return { section, addCards };
 }
 
 // ---- the reader's order: by dragging a title, or Alt and an arrow --------------------------------------------------
@@ -414,6 +416,7 @@ controls.live?.addEventListener("change", () => {
 showControls();
 buildSections();
 startPanels();
+startPrinting();
 showPressed(document);
 if (context.metrics.includes(full.metric)) openFull(full.metric);
 tick();
