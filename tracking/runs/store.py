@@ -117,13 +117,15 @@ def change_run(pk: int, changes: Mapping[str, str | datetime]) -> RunHead:
 
 
 def add_params(run: RunIdentity, values: Mapping[int, str]) -> dict[int, str]:
-    """Add params, by the number of their key, where there is none yet; return what is there now. Two statements.
+    """Add params, by the number of their key, where there is none yet; return what is there now.
 
-    At most a hundred of them, as many as MLflow takes at once.
+    One statement, two where some were there before. At most a hundred of them, as many as MLflow takes at once.
     """
     marks = ", ".join(["%s"] * len(values))
     with connection.cursor() as cursor:
         cursor.execute(_insert("param", len(values), "DO NOTHING"), _rows(run, values))
+        if cursor.rowcount == len(values):
+            return dict(values)
         cursor.execute(
             f"SELECT key_id, value FROM param WHERE run_id = %s AND key_id IN ({marks})",  # noqa: S608
             [run.pk, *values],
