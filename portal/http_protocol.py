@@ -36,6 +36,7 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._is_in_head:
+            self._await_head()
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.transport.write(TOO_LARGE)
@@ -48,7 +49,6 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._is_in_head = True
         self._head_bytes = 0
-        self._await_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

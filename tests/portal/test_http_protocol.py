@@ -8,7 +8,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from portal.http_protocol import PatientProtocol
+from portal.http_protocol import HEAD_S, PatientProtocol
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -32,6 +32,15 @@ class Recorder(asyncio.Transport):
 
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """An event loop whose time can be moved on."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
 
 
 def answered(request: bytes, *, pieces: tuple[bytes, ...] = (b"{}",)) -> Recorder:
@@ -96,3 +105,38 @@ class TestAnswer:
 
         assert connection.written[-1].endswith(b"{}")
         assert connection.is_closed
+
+
+class TestHead:
+    @pytest.mark.parametrize("rest", [b"", b"Host: a\r\n\r\n"])
+    def test_that_stays_half_ends_a_connection_that_was_kept(self, rest: bytes) -> None:
+        async def application(scope: object, receive: Callable[[], Awaitable[object]], send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+
+        async def talk() -> Recorder:
+            config = Config(
+                application,
+                http=PatientProtocol,
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                timeout_keep_alive=2 * HEAD_S,
+            )
+            config.load()
+            connection, state = Recorder(), ServerState()
+            protocol = PatientProtocol(config, state, {})
+            protocol.connection_made(connection)
+            for data in (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\n" + rest):
+                protocol.data_received(data)
+                while state.tasks:
+                    await asyncio.wait(list(state.tasks))
+            loop.ahead_s = HEAD_S + 1
+            await asyncio.sleep(0.01)
+            return connection
+
+        loop = Clock()
+        try:
+            assert loop.run_until_complete(talk()).is_closed == (not rest)
+        finally:
+            loop.close()
