@@ -20,7 +20,7 @@ log = structlog.get_logger("mlportal.worker")
 class Channel(filesystem.Channel):
     """Sends and takes messages."""
 
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: object) -> None:
+    def _put(self, queue: str, payload: dict[str, Any], **options: object) -> None:  # type: ignore[override]
         """Add a message: its name gives its place in the queue.
 
         :raises OSError: if it cannot be written.
@@ -31,14 +31,14 @@ class Channel(filesystem.Channel):
         part.write_text(json.dumps(payload))
         part.rename(folder / name)
 
-    def _get(self, queue: str) -> Any:
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         """Take the oldest message. One that a power cut left unreadable is dropped: a sweeper finds what it told of.
 
         :raises queue.Empty: if there is none.
         """
         while True:
             try:
-                return super()._get(queue)
+                return super()._get(queue)  # type: ignore[no-untyped-call]
             except ValueError as error:
                 log.warning("a message was unreadable and is dropped", queue=queue, error=str(error))
 

@@ -25,7 +25,7 @@ LOOK = """
     for (const [name, isThere] of Object.entries(conditions)) {
       if (!(name in window.seen) && isThere()) window.seen[name] = performance.timeOrigin + performance.now();
     }
-    requestAnimationFrame(look);
+    if (Object.keys(conditions).some((name) => !(name in window.seen))) requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
   const cameWithAScript = ({ target }) => {

@@ -11,7 +11,7 @@
 //   onRange   called with [from, to] or null when the reader zooms
 //   onHover   called with x (as in the traces) and the nearest run, or with nulls
 import { areBars, barLayout, barsOf } from "./chart_bars.js";
-import { axisWords, css, dataOf, isLogX, label, layoutOf, litOf, themed, unitOf } from "./chart_figure.js";
+import { axisName, css, dataOf, isLogX, label, layoutOf, litOf, themed, unitOf } from "./chart_figure.js";
 import { hideTooltip, showTooltip } from "./chart_tooltip.js";
 
 /* global Plotly */
@@ -19,10 +19,12 @@ import { hideTooltip, showTooltip } from "./chart_tooltip.js";
 const PICTURE_SCALE = 2;
 const MARK_PIXELS = 8;
 const NEAR_PIXELS = 16;
+const TICK_PIXELS = 8; // between the words of y and the axis, and the edge
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "autosize", showTips: false };
 
-/** Element -> {spec, unit, lit, resizer} of every chart of curves; {spec, redraw, resizer} of every other figure. */
+/** Element -> {spec, unit, lit, size, left, …} of every chart of curves; {redraw, resizer} of every other figure. */
 const live = new Map();
+const pen = document.createElement("canvas").getContext("2d");
 
 const plain = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
 
@@ -36,11 +38,17 @@ export function formatNumber(given) {
 
 let arrival = null;
 
-/** Wait for plotly, the last script of the page: it is large, and neither tables nor questions for curves wait for it. */
+/** Run plotly once the page has been shown: it is large, and neither tables nor questions for curves wait for it. */
 export function plotlyIsHere() {
   arrival ??= new Promise((resolve) => {
-    if (globalThis.Plotly) resolve();
-    else document.querySelector("script[data-plotly-script]").addEventListener("load", resolve);
+    if (globalThis.Plotly) {
+      resolve();
+      return;
+    }
+    const script = document.createElement("script");
+    script.src = document.querySelector("link[data-plotly]").href;
+    script.addEventListener("load", resolve);
+    requestAnimationFrame(() => setTimeout(() => document.head.append(script)));
   });
   return arrival;
 }
@@ -50,12 +58,20 @@ export function plotlyIsHere() {
 /** Draw a chart in an element that has a height. */
 export async function draw(element, spec) {
   const unit = unitOf(spec);
-  const state = { spec, unit, lit: null, resizer: new ResizeObserver(() => resize(element)), redraw: () => update(element, state.spec) };
+  const state = { spec, unit, lit: null, size: sizeOf(element), left: 0 };
+  state.resizer = new ResizeObserver(() => resize(element));
+  state.redraw = () => update(element, state.spec);
   live.set(element, state);
+  nameAxis(element, state);
+  tellHeight(element, state);
   await Plotly.newPlot(element, ...figureOf(state), CONFIG);
   if (live.get(element) !== state) return; // purged meanwhile
+  makeRoom(element);
   element.on("plotly_relayout", (change) => tellRange(element, change));
-  element.on("plotly_afterplot", () => shade(element));
+  element.on("plotly_afterplot", () => {
+    makeRoom(element);
+    shade(element);
+  });
   element.on("plotly_hover", ({ points, event }) => hover(element, points, event));
   element.on("plotly_unhover", () => {
     hideTooltip();
@@ -70,12 +86,50 @@ export async function update(element, spec) {
   if (!state) return draw(element, spec);
   if (spec.axis.x !== state.spec.axis.x || !spec.axis.range) state.unit = unitOf(spec);
   state.spec = spec;
-  return Plotly.react(element, ...figureOf(state), CONFIG);
+  nameAxis(element, state);
+  return Plotly.react(element, ...figureOf(state));
 }
 
-function figureOf({ spec, unit, lit }) {
-  if (areBars(spec)) return [barsOf(spec, formatNumber), barLayout(spec)];
-  return [dataOf({ ...spec, lit }, unit.factor), layoutOf(spec, unit)];
+function figureOf({ spec, unit, lit, size, left }) {
+  if (areBars(spec)) return [barsOf(spec, formatNumber), { ...barLayout(spec), ...size }];
+  const layout = layoutOf(spec, unit);
+  const margin = { ...layout.margin, l: Math.max(layout.margin.l, left) };
+  return [dataOf({ ...spec, lit }, unit.factor), { ...layout, ...size, margin }];
+}
+
+/** Return how large a chart is to be, nothing where it is not to be seen. */
+function sizeOf({ offsetWidth: width, offsetHeight: height }) {
+  return width && height ? { width, height } : {};
+}
+
+/** Answer plotly's question for the height, which it asks at each drawing: the page would be laid out each time. */
+function tellHeight(element, { size }) {
+  if (size.height) Object.defineProperty(element, "clientHeight", { configurable: true, value: size.height });
+}
+
+/** Write below a chart what x is: plotly would measure a title of its own against the words of each tick. */
+function nameAxis(element, state) {
+  let line = element.querySelector(".chart-x");
+  if (!line) {
+    line = document.createElement("div");
+    line.className = "chart-x";
+    element.append(line);
+  }
+  const name = areBars(state.spec) ? "" : axisName(state);
+  if (line.textContent !== name) line.textContent = name;
+}
+
+/** Move a chart to the right where the numbers along y need more room than they have. */
+function makeRoom(element) {
+  const state = live.get(element);
+  if (!state?.spec || areBars(state.spec)) return;
+  const { family, size } = state.spec.template.layout.font;
+  const words = element._fullLayout.yaxis._vals.map(({ text }) => text).reduce((longest, next) => (next.length > longest.length ? next : longest), "");
+  pen.font = `${size}px ${family}`;
+  const needed = Math.ceil(pen.measureText(words).width) + TICK_PIXELS;
+  if (needed <= element.layout.margin.l) return;
+  state.left = needed;
+  Plotly.relayout(element, { "margin.l": needed });
 }
 
 /** Draw a figure that has no curves; `make` returns {data, layout} and is called again when the theme changes. */
@@ -135,15 +189,28 @@ export function purge(element) {
   hideTooltip();
   state.resizer.disconnect();
   Plotly.purge(element);
+  delete element.clientHeight;
 }
 
 function resize(element) {
-  if (live.has(element) && element.clientWidth > 0) Plotly.Plots.resize(element);
+  const state = live.get(element);
+  const size = sizeOf(element);
+  if (!state || !size.width) return;
+  if (!state.spec) {
+    Plotly.Plots.resize(element);
+  } else if (size.width !== state.size.width || size.height !== state.size.height) {
+    state.size = size;
+    tellHeight(element, state);
+    Plotly.relayout(element, size);
+  }
 }
 
 function shade(element) {
-  const { lit, spec } = live.get(element) ?? {};
-  if (!spec) return;
+  const state = live.get(element);
+  if (!state?.spec) return;
+  const { lit, spec } = state;
+  if (lit === null && !state.isShaded) return;
+  state.isShaded = lit !== null;
   const place = lit !== null && spec.runs.has(lit) && !spec.hidden.has(lit) ? spec.runs.get(lit).place : null;
   for (const trace of element.querySelectorAll(".scatterlayer .trace")) {
     const isLit = place === null || trace.classList.contains("tracelit") || ["line", "raw", "band"].some((part) => trace.classList.contains(`trace${part}${place}`));
@@ -171,7 +238,7 @@ function numberOf(bound) {
 
 function xText({ spec, unit }, x) {
   if (spec.axis.x === "time") return `${String(x).slice(0, 19)} UTC`;
-  return `${axisWords(spec)}${unit.label} ${formatNumber(x)}`;
+  return `${axisName({ spec, unit })} ${formatNumber(x)}`;
 }
 
 function hover(element, points, event) {
@@ -233,9 +300,10 @@ function save(address, name, suffix) {
   link.click();
 }
 
-/** Return the figure with what the page says around it: a title and a legend. */
+/** Return the figure with what the page says around it: titles and a legend. */
 function labelled(element, name) {
-  const isCurves = Boolean(live.get(element)?.spec);
+  const state = live.get(element);
+  const isCurves = Boolean(state?.spec);
   const data = element.data.map((trace) => (isCurves ? { ...trace, showlegend: trace.uid.startsWith("line") } : trace));
   const layout = {
     ...element.layout,
@@ -244,6 +312,7 @@ function labelled(element, name) {
     showlegend: isCurves,
     legend: { orientation: "h", y: -0.12 },
   };
+  if (isCurves && !areBars(state.spec)) layout.xaxis = { ...layout.xaxis, title: { text: label(axisName(state)), standoff: 6 } };
   return { data, layout };
 }
 

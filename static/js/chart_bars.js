@@ -52,6 +52,7 @@ export function barLayout(spec) {
   Object.assign(layout.xaxis, { type: spec.axis.isLogY ? "log" : "linear", rangemode: "tozero", fixedrange: true, showspikes: false });
   if (isNamed && !spec.axis.isLogY) layout.xaxis.range = rangeWithWords(drawn.map(({ y }) => y[0]));
   Object.assign(layout.yaxis, {
+    automargin: true,
     range: [Math.max(names.length, LEAST_PLACES) - 0.5, -0.5],
     fixedrange: true,
     showgrid: false,

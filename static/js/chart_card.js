@@ -10,6 +10,7 @@ const ZOOM_PAUSE_MS = 120;
 const PIXELS_STEP = 200;
 const FRAME_MS = 80; // of drawing, before the page may show what there is and answer the reader
 
+const counted = new Intl.NumberFormat("en");
 const due = new Set(); // cards to draw, the first to be asked for first
 
 function drawDue() {
@@ -30,6 +31,7 @@ export class Card {
     this.on = on;
     this.traces = new Map();
     this.state = "";
+    this.named = ""; // what the legend shows
     this.range = range;
     this.isLogY = controls.logy.checked;
     this.isNear = isFull;
@@ -114,6 +116,7 @@ export class Card {
     purge(this.plot);
     this.plot.replaceChildren();
     this.legend.replaceChildren(); // its room stays
+    this.named = "";
     this.plot.classList.add("is-waiting");
   }
 
@@ -208,7 +211,7 @@ export class Card {
   showBadge(traces) {
     const visible = traces.filter(({ run }) => !hidden.has(run));
     const words = isGrouped()
-      ? { shown: visible.length.toLocaleString("en"), total: sum(visible, "members") }
+      ? { shown: counted.format(visible.length), total: sum(visible, "members") }
       : { shown: sum(visible, "shown"), total: sum(visible, "total") };
     const isWhole = visible.every((trace) => trace.is_exact) && !isGrouped();
     const parts = [];
@@ -228,7 +231,10 @@ export class Card {
 
   fillLegend(traces) {
     const lines = members();
-    if (lines.size < 2) {
+    const named = lines.size < 2 ? "" : JSON.stringify(traces.map(({ run }) => [run, lines.get(run).name]));
+    if (named === this.named) return;
+    this.named = named;
+    if (!named) {
       this.legend.replaceChildren();
       return;
     }
@@ -282,7 +288,7 @@ function nameGroup(id, value, size) {
 }
 
 function sum(traces, key) {
-  return traces.reduce((total, trace) => total + trace[key], 0).toLocaleString("en");
+  return counted.format(traces.reduce((total, trace) => total + trace[key], 0));
 }
 
 function legendItem(uid, run) {

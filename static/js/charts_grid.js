@@ -152,7 +152,8 @@ function buildSections() {
     if (isOpen) opened += names.length;
     return buildSection(name, names, { isOpen, isPinned, isShort: !sought && !isPinned && name !== "" });
   });
-  sectionsBox.replaceChildren(...built);
+  sectionsBox.replaceChildren(...built.map(({ section }) => section));
+  for (const { section, addCards } of built) if (section.open) addCards(); // a closed one's come when it is opened
 }
 
 function buildSection(name, names, { isOpen, isPinned, isShort }) {
@@ -177,8 +178,8 @@ function buildSection(name, names, { isOpen, isPinned, isShort }) {
   section.addEventListener("toggle", () => {
     if (section.open && !box.childElementCount) addCards();
   });
-  section.open = isOpen; // says "toggle" soon after
-  return section;
+  section.open = isOpen;
+  return { section, addCards };
 }
 
 // ---- the reader's order: by dragging a title, or Alt and an arrow --------------------------------------------------

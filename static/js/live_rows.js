@@ -13,12 +13,14 @@ async function fetchPart() {
   return new DOMParser().parseFromString(await response.text(), "text/html").querySelector("#runs-part");
 }
 
+const seen = new WeakMap(); // cell -> what the server said; scripts may have changed what the page shows
+
 function update(row, fresh) {
   if (row.cells.length !== fresh.cells.length) return;
   for (let number = 2; number < row.cells.length; number += 1) {
     const [now, then] = [fresh.cells[number], row.cells[number]];
-    if (now.querySelector("time") || now.innerHTML === then.dataset.seen) continue;
-    then.dataset.seen = now.innerHTML;
+    if (now.querySelector("time") || now.innerHTML === (seen.get(then) ?? then.innerHTML)) continue;
+    seen.set(then, now.innerHTML);
     then.replaceChildren(...now.childNodes);
     then.title = now.title;
   }

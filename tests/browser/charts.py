@@ -15,7 +15,7 @@ READ = """
     marks: marks.flatMap(({ x, text }) => [...x].map((at, i) => [at, text[i]])),
     smoothed: plot.data.some(({ uid }) => uid.startsWith("raw")),
     yType: plot.layout.yaxis.type,
-    xTitle: plot.layout.xaxis.title.text,
+    xTitle: plot.querySelector(".chart-x").textContent,
   };
 }
 """

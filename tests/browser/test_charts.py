@@ -5,9 +5,13 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.charts import card, read_chart, wait_for_chart
-from tests.browser.content import AWKWARD_KEYS, SPIKE, SPIKE_STEP, STEPS, Content
+from tests.browser.content import AWKWARD_KEYS, SPIKE, SPIKE_STEP, STEPS, WORKSPACE, Content
 
 NAME = "resnet18 seed 0"
+ALL_NUMBERS_ARE_INSIDE = """
+(plot) => [...plot.querySelectorAll(".ytick text")].every((one) =>
+  one.getBoundingClientRect().left >= plot.getBoundingClientRect().left)
+"""
 
 
 class TestChart:
@@ -41,6 +45,20 @@ class TestChart:
         for key in AWKWARD_KEYS:
             (points,) = read_chart(page, key).lines.values()
             assert [y for _, y in points] == [1, 4, 2], key
+
+    def test_makes_room_for_long_numbers(self, page: Page, content: Content) -> None:
+        client = content.client
+        uid = client.create_run(client.create_experiment("long numbers")).info.run_id
+        for step in range(3):
+            client.log_metric(uid, "narrow", 123456789 + step / 1e4, step=step)
+        client.set_terminated(uid)
+        page.goto(f"{WORKSPACE}/runs/{uid}?tab=charts")
+
+        wait_for_chart(page, "narrow", "plot.layout.margin.l > 52")
+
+        plot = card(page, "narrow").locator(".chart-plot")
+        expect(plot.locator(".ytick text").first).to_contain_text("1.2345678")
+        assert plot.evaluate(ALL_NUMBERS_ARE_INSIDE)
 
     def test_has_its_values_as_a_table(self, page: Page, content: Content) -> None:
         page.goto(content.path("run, charts"))
@@ -99,7 +117,9 @@ class TestControls:
         assert read_chart(page, "train/loss").x_title == "Step"
 
         page.locator("[data-charts-x]").select_option("relative")
-        chart = wait_for_chart(page, "train/loss", "plot.layout.xaxis.title.text.startsWith('Time since start')")
+        chart = wait_for_chart(
+            page, "train/loss", "plot.querySelector('.chart-x').textContent.startsWith('Time since start')"
+        )
         points = chart.lines[NAME]
         assert points[-1][0] * 60 == STEPS - 1  # in minutes
         page.locator("[data-charts-x]").select_option("time")

@@ -222,7 +222,9 @@ class TestFiles:
         rows = list(csv.DictReader(Path(table.value.path()).read_text().splitlines()))
         assert [int(row["step"]) for row in rows] == list(range(STEPS))
         assert drawing.value.suggested_filename == "train_loss.svg"
-        assert Path(drawing.value.path()).read_text().startswith("<svg")
+        svg = Path(drawing.value.path()).read_text()
+        assert svg.startswith("<svg")
+        assert ">Step</text>" in svg
 
 
 PANELS = {

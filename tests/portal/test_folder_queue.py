@@ -7,7 +7,7 @@ from queue import Empty
 from typing import Any
 
 import pytest
-from kombu import Connection
+from kombu.connection import Connection
 
 from portal.folder_queue import SCHEME
 
@@ -16,7 +16,7 @@ BIG = "x" * 500_000
 
 def connect(folder: Path) -> Any:
     options = {"data_folder_in": str(folder), "data_folder_out": str(folder), "control_folder": str(folder / "control")}
-    return Connection(f"{SCHEME}://localhost", transport_options=options)
+    return Connection(f"{SCHEME}://localhost", transport_options=options)  # type: ignore[no-untyped-call]
 
 
 def send(folder: Path, count: int) -> None:

@@ -57,6 +57,8 @@ BARS: dict[str, Json] = {
 # Kind 0 is NaN, 1 is +inf, -1 is -inf (metrics.downsample).
 NONFINITE_SYMBOLS: dict[str, Json] = {"0": "x", "1": "triangle-up", "-1": "triangle-down"}
 NONFINITE_WORDS: dict[str, Json] = {"0": "NaN", "1": "∞", "-1": "\u2212∞"}
+# Plotly measures no words here: each time that it asks the page how long one is, the page is laid out anew. So no
+# margin, angle or title follows from the words; static/js/chart.js sees to that.
 LAYOUT: dict[str, Json] = {
     "margin": {"l": 52, "r": 14, "t": 10, "b": 38, "pad": 0},
     "font": {"size": 11, "family": "system-ui, sans-serif"},
@@ -66,11 +68,12 @@ LAYOUT: dict[str, Json] = {
     "uirevision": "kept",
     "showlegend": False,
     "xaxis": {
-        "title": {"standoff": 6},
         "automargin": False,
         "showline": True,
         "ticks": "outside",
         "ticklen": 4,
+        "tickangle": 0,
+        "ticklabeloverflow": "allow",
         "nticks": 7,
         "zeroline": False,
         "showspikes": True,
@@ -78,7 +81,14 @@ LAYOUT: dict[str, Json] = {
         "spikethickness": 1,
         "spikedash": "solid",
     },
-    "yaxis": {"automargin": True, "zeroline": False, "nticks": 6, "exponentformat": "e"},
+    "yaxis": {
+        "automargin": False,
+        "tickangle": 0,
+        "ticklabeloverflow": "allow",
+        "zeroline": False,
+        "nticks": 6,
+        "exponentformat": "e",
+    },
     "yaxis2": {"overlaying": "y", "range": [0, 1], "fixedrange": True, "visible": False},
 }
 

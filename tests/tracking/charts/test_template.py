@@ -19,7 +19,7 @@ class TestChartTemplate:
         marks = {"x": [5.0], "y": [0.035], "text": [template["words"]["0"]], "customdata": [0]}
         shape = {**template["nonfinite"]["marker"], "symbol": [template["symbols"]["0"]], "color": [colour]}
         layout = template["layout"]
-        axis = {**layout["xaxis"], "title": {**layout["xaxis"]["title"], "text": "Step"}, "type": "linear"}
+        axis = {**layout["xaxis"], "type": "linear"}
 
         figure = go.Figure(
             data=[
