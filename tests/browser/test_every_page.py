@@ -66,7 +66,7 @@ class TestWhatOpensOverAPage:
         page.goto(content.path("experiment"))
 
     @pytest.mark.parametrize(
-        "name", ["Workspace: default", "Menu of owner", "Columns", "Views", "Chosen runs", "How to filter"]
+        "name", ["Workspace: default", "Menu of owner", "Columns", "Views", "Chosen runs", "How to filter", "Edit"]
     )
     def test_is_accessible_and_fits(self, page: Page, name: str) -> None:
         summary = page.locator("summary").and_(page.get_by_text(name).or_(page.get_by_label(name))).first
