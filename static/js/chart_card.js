@@ -190,6 +190,7 @@ export class Card {
       axis: { ...axisOfX(), isLogX: controls.logx.checked, isLogY: this.isLogY, isClipped: controls.clip.checked, range: this.range },
       template: context.template,
       mostWithBand: context.mostWithBand,
+      isLive: context.isLive,
       text,
       onRange: this.zoomed,
       onHover: (x, uid) => this.on.hover(this, x, uid),
