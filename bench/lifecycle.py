@@ -86,12 +86,13 @@ def delete(server: Server, scale: Scale) -> list[Result]:
     name = f"curves-{scale.deleted_runs}x{scale.deleted_points}"
     experiment_id = seeds.curves(server, scale.deleted_runs, scale.deleted_points)
     api = server.api()
+    owner = _as_owner(server) if isinstance(server, Ours) else None
     size = server.database.size_bytes()
     before = machine.cpu_s(server.pids)
 
     def remove() -> None:
-        if isinstance(server, Ours):
-            _remove_ours(server, experiment_id)
+        if owner:
+            _remove_ours(owner, api.base.rpartition("/w/")[2], experiment_id)
         else:
             api.ask(api.post("experiments/delete", {"experiment_id": experiment_id}))
             server.remove_deleted()
@@ -113,14 +114,16 @@ def delete(server: Server, scale: Scale) -> list[Result]:
     ]
 
 
-def _remove_ours(server: Ours, experiment_id: str) -> None:
-    api = server.api()
-    root = Api(api.base.partition("/w/")[0], server.run("-c", AS_OWNER))
-    workspace = api.base.rpartition("/w/")[2]
+def _as_owner(server: Ours) -> Api:
+    """Return the API v1, asked by who may remove for good."""
+    return Api(server.api().base.partition("/w/")[0], server.run("-c", AS_OWNER))
+
+
+def _remove_ours(owner: Api, workspace: str, experiment_id: str) -> None:
     target = {"kind": "experiment", "workspace": workspace, "experiment_id": experiment_id}
-    asked = root.ask(root.request("POST", "/api/v1/deletions", json.dumps({**target, "mode": "purge"}).encode()))
-    where = root.request("GET", f"/api/v1/deletions/{asked['uid']}")
-    wait_until(lambda: root.ask(where)["state"] == "done", what="the deletion", timeout_s=DELETION_S)
+    asked = owner.ask(owner.request("POST", "/api/v1/deletions", json.dumps({**target, "mode": "purge"}).encode()))
+    where = owner.request("GET", f"/api/v1/deletions/{asked['uid']}")
+    wait_until(lambda: owner.ask(where)["state"] == "done", what="the deletion", timeout_s=DELETION_S)
 
 
 def client(server: Server, scale: Scale) -> list[Result]:

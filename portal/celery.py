@@ -18,6 +18,8 @@ from click import Option
 from django.conf import settings
 from django.db.backends.signals import connection_created
 
+from portal import folder_queue
+
 # Celery warns root because of pickled messages; ours are JSON (accept_content below).
 warnings.filterwarnings("ignore", category=SecurityWarning)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -48,7 +50,7 @@ def _broker() -> dict[str, object]:
     for folder in folders.values():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://localhost",
+        "broker_url": f"{folder_queue.SCHEME}://localhost",
         "broker_transport_options": {
             "data_folder_in": str(folders["messages"]),
             "data_folder_out": str(folders["messages"]),

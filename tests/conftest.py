@@ -33,25 +33,29 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any-machine")
 
-# What asks no database, and what sees it only from far away, through pages or the SDK, is tested once, on SQLite; the
-# rooms below and mlflow's client are tested on both.
+# What asks no database, what is refused before one is asked, who may do what, and what sees it only from far away,
+# through pages or the SDK, is tested once, on SQLite; the rooms below and mlflow's client are tested on both.
 ONCE = (
     "tests/browser/",
     "tests/portal/",
     "tests/sdk/",
     "tests/test_",
+    *(f"tests/tracking/api/{what}.py" for what in ("portal/test_access", "test_access", "test_base")),
     *(
         f"tests/tracking/artifacts/test_{what}.py"
         for what in ("headers", "local_store", "object_store", "paths", "store")
     ),
     "tests/tracking/charts/",
     "tests/tracking/core/test_groups.py",
-    *(f"tests/tracking/management/test_{what}.py" for what in ("serve", "static_files", "supervisor")),
+    *(f"tests/tracking/management/test_{what}.py" for what in ("demo", "serve", "static_files", "supervisor")),
     *(f"tests/tracking/metrics/test_{what}.py" for what in ("blocks", "codec", "downsample", "placed", "pyramid")),
     "tests/tracking/metrics/test_smoothing.py",
     "tests/tracking/search/",
     "tests/tracking/test_permissions.py",
-    *(f"tests/tracking/web/test_{what}.py" for what in ("figures", "git_links", "markup", "previews", "snippets")),
+    *(
+        f"tests/tracking/web/test_{what}.py"
+        for what in ("figures", "git_links", "markup", "oidc", "previews", "snippets")
+    ),
 )
 # Files are handed to the processes of xdist in this order, so that none is left with a long one at the end.
 LONG = (

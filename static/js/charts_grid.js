@@ -4,6 +4,7 @@ import { Card, showPressed, toggleRun } from "./chart_card.js";
 import { startPanels } from "./chart_panels.js";
 import { forgetAnswers, load, whenAllEnded } from "./charts_data.js";
 import { cards, context, controls, copyOf, debounce, dialog, fill, groups, isGrouped, members, root, text } from "./charts_shared.js";
+import { startPrinting } from "./charts_print.js";
 import { full, orders, pins, remember, zoom } from "./charts_state.js";
 import { isTyping } from "./frame.js";
 
@@ -415,6 +416,7 @@ controls.live?.addEventListener("change", () => {
 showControls();
 buildSections();
 startPanels();
+startPrinting();
 showPressed(document);
 if (context.metrics.includes(full.metric)) openFull(full.metric);
 tick();

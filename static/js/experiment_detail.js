@@ -1,9 +1,11 @@
 // The experiment's table: choose runs (click, Shift-click, keys), compare, chart, measure against one; menus of columns.
 import { attach as attachCellMenu, filteredBy } from "./cell_menu.js";
+import { attach as attachColumnDrag } from "./column_drag.js";
 import { attach as attachFilterBox } from "./filter_box.js";
 import { isTyping, keepRecent } from "./frame.js";
 import { attach as attachLiveRows, awaitFirstRun } from "./live_rows.js";
 import { keepRunList } from "./run_list.js";
+import { attach as attachSplitHandle } from "./split_handle.js";
 import { gettext, ngettext, fill } from "./words.js";
 
 const part = document.getElementById("runs-part");
@@ -188,7 +190,14 @@ if (table) {
   keepRunList([...table.querySelectorAll("[data-run-row] .run-name a[href*='/runs/']")].map((link) => link.pathname));
   startChoosing();
   attachCellMenu(part);
+  attachColumnDrag(table, (columns) => {
+    const url = here({ columns: "" });
+    for (const column of columns) url.searchParams.append("columns", column);
+    location.assign(url);
+  });
   attachLiveRows(part, document.querySelector("[data-news]"));
 }
+const handle = document.querySelector("[data-split-handle]");
+if (handle) attachSplitHandle(handle);
 const waiting = document.querySelector("[data-waiting]");
 if (waiting) awaitFirstRun(waiting);

@@ -183,6 +183,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What a form asks for may take seconds, as a change of 100,000 runs does. A file that it asks for leaves the page as it is.
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.method !== "post" || event.submitter?.value === "export") return;
+  document.body.classList.add("is-busy");
+});
+addEventListener("pageshow", () => document.body.classList.remove("is-busy"));
+
 document.addEventListener("htmx:afterSwap", (event) => prepare(event.target));
 prepare(document);
 setInterval(() => showTimes(), 60_000);

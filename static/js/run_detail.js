@@ -8,15 +8,17 @@ keepRecent([...document.querySelectorAll(".breadcrumbs a")].slice(0, 2).map((lin
 
 for (const box of document.querySelectorAll("input[data-filter]")) {
   const table = document.querySelector(box.dataset.filter);
-  const rows = [...table.querySelectorAll("tbody tr:not(.pair-group)")];
   const none = document.querySelector(`${box.dataset.filter}-none`);
-  box.hidden = false;
-  box.addEventListener("input", () => {
+  const filter = () => {
+    const rows = [...table.querySelectorAll("tbody tr:not(.pair-group)")];
     const wanted = box.value.trim().toLowerCase();
     table.classList.toggle("is-searched", wanted !== ""); // folded rows are searched too
     for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
     none.hidden = rows.some((row) => !row.hidden);
-  });
+  };
+  box.hidden = false;
+  box.addEventListener("input", filter);
+  document.addEventListener("htmx:afterSwap", filter); // while the run goes on
 }
 
 // Params that share what stands before the first dot or slash fold away together.
@@ -27,6 +29,8 @@ for (const button of document.querySelectorAll("[data-fold-group]")) {
     button.closest("tbody").classList.toggle("is-folded", isOpen);
   });
 }
+
+document.querySelector(".tabs [aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
 
 // [ and ] lead through the list of runs that one came from: the table remembers it (run_list.js).
 const nav = document.querySelector("[data-neighbours]");

@@ -152,6 +152,7 @@ PAGES = {
     "models": "/w/default/models",
     "logged models": "/w/default/models?show=logged",
     "model": "/w/default/models/flower%20classifier",
+    "model version": "/w/default/models/flower%20classifier/versions/1",
     "trash": "/w/default/trash",
     "delete plan": "/w/default/delete?experiment={normal}",
     "delete plan, hostile": "/w/default/delete?experiment={hostile}",

@@ -38,6 +38,25 @@ def drag_over(page: Page, area: Locator) -> None:
     page.mouse.up()
 
 
+class TestPrinting:
+    def test_draws_what_lies_far_below_first(self, page: Page, content: Content) -> None:
+        page.set_viewport_size({"width": 800, "height": 300})
+        page.goto(content.path("run, charts"))
+        read_chart(page, "train/loss")
+        waiting = page.locator(".chart-card:visible .chart-plot.is-waiting")
+        page.evaluate("""() => {
+            window.print = () => {
+                document.body.dataset.waiting = document.querySelectorAll(".chart-card .is-waiting").length;
+            };
+        }""")
+        expect(waiting).not_to_have_count(0)
+
+        page.keyboard.press("Control+p")
+
+        expect(page.locator("body")).to_have_attribute("data-waiting", "0")
+        expect(waiting).not_to_have_count(0)
+
+
 class TestArranging:
     def test_pins_a_chart_to_the_top_and_keeps_it_in_the_address(self, page: Page, content: Content) -> None:
         page.goto(content.path("run, charts"))

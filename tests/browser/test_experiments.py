@@ -14,6 +14,12 @@ def names(page: Page) -> Locator:
     return page.locator("[data-runs-table] .run-name bdi")
 
 
+def width_of(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box is not None
+    return box["width"]
+
+
 class TestSearch:
     def test_narrows_the_list_while_one_types(self, page: Page) -> None:
         page.goto(f"{WORKSPACE}/experiments")
@@ -66,6 +72,52 @@ class TestFilter:
         assert caret.index("^") == text.index("0.1")
         expect(page.locator("#run-filter")).to_have_value("params.lr = 0.1")
         expect(page.locator("#run-filter")).to_have_attribute("aria-invalid", "true")
+
+
+class TestColumns:
+    def test_change_places_as_one_drags_a_head(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment"))
+        heads = page.locator("[data-runs-table] thead th[data-filter-key^='metrics.'] .head-line > a")
+        expect(heads).to_have_text(["lr", "train/loss", "val/acc"])
+
+        heads.nth(2).drag_to(heads.nth(0))
+
+        expect(heads).to_have_text(["val/acc", "lr", "train/loss"])
+        heads.nth(0).drag_to(heads.nth(1))
+        expect(heads).to_have_text(["lr", "val/acc", "train/loss"])
+
+
+class TestSplit:
+    def test_gives_the_table_more_room_and_keeps_it_in_the_address(self, page: Page, content: Content) -> None:
+        page.set_viewport_size({"width": 1600, "height": 900})
+        page.goto(content.path("experiment"))
+        handle = page.get_by_role("separator", name="Width of the table")
+        table, before = page.locator(".workbench > div").first, width_of(page.locator(".workbench > div").first)
+
+        handle.press("ArrowRight")
+        handle.press("ArrowRight")
+        expect(handle).to_have_attribute("aria-valuenow", "60")
+        assert width_of(table) == pytest.approx(before * 1.2, abs=3)
+        page.reload()
+        assert width_of(table) == pytest.approx(before * 1.2, abs=3)
+        page.get_by_role("link", name="Only the table").click()
+        expect(page).to_have_url(re.compile("split=60"))
+
+    def test_is_dragged(self, page: Page, content: Content) -> None:
+        page.set_viewport_size({"width": 1600, "height": 900})
+        page.goto(content.path("experiment"))
+        handle = page.get_by_role("separator", name="Width of the table")
+        box = handle.bounding_box()
+        assert box is not None
+
+        page.mouse.move(box["x"] + 8, box["y"] + 50)
+        page.mouse.down()
+        page.mouse.move(450, box["y"] + 50, steps=4)
+        page.mouse.up()
+
+        expect(page).to_have_url(re.compile(r"split=2\d"))
+        handle.dblclick()
+        expect(page).not_to_have_url(re.compile("split="))
 
 
 class TestTable:

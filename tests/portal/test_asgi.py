@@ -1,6 +1,7 @@
 """Requests on their way from the event loop to a thread, with an application that waits until it may answer."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -93,3 +94,7 @@ class TestBridge:
 
         assert logged == {"group"}
         assert other.startswith("web-")
+
+
+def test_the_collector_leaves_alone_what_was_imported() -> None:
+    assert gc.get_freeze_count() > 50_000

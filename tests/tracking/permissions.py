@@ -67,11 +67,12 @@ PAGES: Table = {
     f"{W}/datastores/<str:name>": {"GET": READ},
     f"{W}/models": {"GET": READ},
     f"{W}/models/<str:name>": {"GET": READ, "POST": WRITE},
+    f"{W}/models/<str:name>/versions/<str:version>": {"GET": READ, "POST": WRITE},
     f"{W}/delete": {"GET": READ, "POST": READ},  # the plan says what will go; the service asks who may
     f"{W}/trash": {"GET": READ, "POST": WRITE},
     f"{W}/experiments.csv": {"GET": READ},
     f"{W}/experiments.json": {"GET": READ},
-    f"{W}/runs/<str:uid>/note": {"POST": WRITE},
+    f"{W}/runs/<str:uid>/changes": {"POST": WRITE},
     f"{W}/runs/<str:uid>/frame": {"GET": READ},
     f"{W}/runs/<str:uid>/zip": {"GET": READ},
     f"{W}/charts/series.csv": {"GET": READ, "POST": READ},
@@ -91,6 +92,7 @@ PAGES: Table = {
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.json": {"GET": READ},
     f"{E}/<int:experiment_id>/runs": {"POST": READ},  # comparing reads; what writes asks again
+    f"{E}/<int:experiment_id>/changes": {"POST": WRITE},
     f"{E}/<int:experiment_id>/suggest": {"GET": READ},
     f"{E}/<int:experiment_id>/direction": {"POST": WRITE},
     f"{E}/<int:experiment_id>/views": {"POST": READ},

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 from django.conf import settings
 
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.store import ArtifactStore, open_store
-from tracking.artifacts.types import FileInfo, ObjectHead, StoredFile
+from tracking.artifacts.types import FileInfo, FilesHeld, ObjectHead, StoredFile
 from tracking.core.errors import TrackingError
 from tracking.runs.models import Run
 from tracking.workspaces.models import Workspace
@@ -88,6 +90,16 @@ def walk_files(*, workspace: Workspace, path: ArtifactPath) -> Iterator[StoredFi
     folder = workspace_folder(workspace)
     with named_within(folder):
         yield from the_store().walk(folder / path if path.parts else folder)
+
+
+def measure_experiment(*, workspace: Workspace, experiment_id: int, limit: int) -> FilesHeld:
+    """Count the files of an experiment, its runs and its logged models; stops after ``limit``. No query."""
+    held = FilesHeld(0, 0, is_exact=True)
+    for file in islice(walk_files(workspace=workspace, path=ArtifactPath((str(experiment_id),))), limit + 1):
+        if held.files == limit:
+            return replace(held, is_exact=False)
+        held = FilesHeld(held.files + 1, held.size_bytes + file.size_bytes, is_exact=True)
+    return held
 
 
 def list_run_files(*, run: Run, path: str = "", after: str | None = None, limit: int = 1000) -> list[FileInfo]:

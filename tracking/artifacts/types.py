@@ -37,6 +37,15 @@ class Cleared:
     is_empty: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FilesHeld:
+    """How many files there are, and their bytes. ``is_exact`` False: there are more than were looked at."""
+
+    files: int
+    size_bytes: int
+    is_exact: bool
+
+
 @dataclass(frozen=True)
 class ObjectHead:
     """What is known about a stored file without reading it.

@@ -9,14 +9,16 @@ from tracking.cleanup.types import DUE_STATES, OPEN_STATES, Kind, Mode, State
 class Deletion(models.Model):
     """An operation that removes something; the row outlives what it removed, so it names that by number and text.
 
-    ``total`` and ``done`` count rows and files by kind. ``heartbeat_at``: when it last got on. A worker that holds it
-    is its ``lease_owner`` until ``lease_until``; every step is a transaction that only the holder can commit.
-    ``failures``: times in a row that it did not get on. ``cursor``: what a removal that breaks off must remember.
+    ``target_name``: what the one experiment or run was called. ``total`` and ``done`` count rows and files by kind.
+    ``heartbeat_at``: when it last got on. A worker that holds it is its ``lease_owner`` until ``lease_until``; every
+    step is a transaction that only the holder can commit. ``failures``: times in a row that it did not get on.
+    ``cursor``: what a removal that breaks off must remember.
     """
 
     uid = models.CharField(max_length=32, unique=True)
     kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in Kind])
     target = models.JSONField()
+    target_name = models.CharField(max_length=500, blank=True, default="", db_default="")
     mode = models.CharField(max_length=5, choices=[(m.value, m.value) for m in Mode])
     state = models.CharField(max_length=9, choices=[(s.value, s.value) for s in State])
     group_id = models.BigIntegerField(null=True)

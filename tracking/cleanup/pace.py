@@ -9,7 +9,7 @@ from tracking.cleanup.store import has_one_writer, since_others_wrote_s
 # What a transaction may take: on SQLite while others write, else (somebody may begin to), and on PostgreSQL.
 SHORT_S, LONG_S, LONGEST_S = 0.01, 0.05, 0.5
 SHORTEST_REST_S, LONGEST_REST_S = 0.025, 0.1  # who waits for SQLite's lock looks again after up to 25 ms
-QUIET_S = 2  # whoever wrote longer ago does not write now
+QUIET_S = 0.5  # whoever wanted to write longer ago does not write now; who begins to is seen after one transaction
 
 
 class Pace:

@@ -226,6 +226,7 @@ def deletion_row(deletion: Deletion) -> DeletionRow:
     return DeletionRow(
         uid=deletion.uid,
         target=deletion.target,
+        target_name=deletion.target_name,
         kind=Kind(deletion.kind),
         mode=Mode(deletion.mode),
         state=State(deletion.state),

@@ -166,6 +166,7 @@ def _new_deletion(scope: Scope, target: Target, mode: Mode, *, by: User | None, 
         uid=uuid.uuid4().hex,
         kind=target.kind,
         target=target.as_json(),
+        target_name=_name_of(scope, target),
         mode=mode,
         state=State.ACCEPTED,
         group_id=scope.group.pk if scope.group else scope.workspace.group_id,
@@ -177,6 +178,15 @@ def _new_deletion(scope: Scope, target: Target, mode: Mode, *, by: User | None, 
         due_at=now,
         heartbeat_at=now,
     )
+
+
+def _name_of(scope: Scope, target: Target) -> str:
+    """Return what the one experiment or run is called that this is about; "" for all else. One query for a run."""
+    if scope.experiment is not None:
+        return scope.experiment.name
+    if scope.run is not None:
+        return scope.run.name
+    return runs.name_of_one(runs=scope.runs) if len(target.run_ids) == 1 else ""
 
 
 def _trash(deletion: Deletion, scope: Scope, now: datetime) -> None:

@@ -161,10 +161,11 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True)
 class DeletionRow:
-    """A deletion, ready to be shown."""
+    """A deletion, ready to be shown. ``target_name``: what the one experiment or run was called, "" for all else."""
 
     uid: str
     target: dict[str, object]
+    target_name: str
     kind: Kind
     mode: Mode
     state: State

@@ -54,6 +54,7 @@ def supervise(
 ) -> None:
     """Run the programs until SIGINT or SIGTERM; call ``when_up`` once, as soon as ``is_up()``.
 
+    Until then the first one has the machine to itself: what starts beside it would take CPU that its start needs.
     Each child leads a process group, so that Ctrl-C in a terminal reaches only this process, and what a dead child
     leaves behind can be killed with it. Main thread only. The children get SIGTERM if this process is killed.
     """
@@ -62,7 +63,7 @@ def supervise(
         try:
             was_up = False
             while not requests:
-                for child in children:
+                for child in children if was_up else children[:1]:
                     child.keep_alive()
                 if not was_up and is_up():
                     was_up = True

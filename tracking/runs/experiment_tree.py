@@ -79,6 +79,7 @@ def summaries_of(*, experiment_ids: Sequence[int]) -> list[ExperimentSummary]:
     return [
         ExperimentSummary(
             row=row,
+            user_name=found[row.pk].user_name,
             run_count=counts[row.pk]["runs"] if row.pk in counts else 0,
             running_count=counts[row.pk]["running"] if row.pk in counts else 0,
             last_run_at=counts[row.pk]["newest"] if row.pk in counts else None,

@@ -17,11 +17,15 @@ from tracking.runs.types import (
 
 
 class Experiment(models.Model):
-    """A named series of runs. ``deleted_at`` set: in the trash; ``deletion_uid`` set: being removed for good."""
+    """A named series of runs. ``user_name``: who created it, "" for the installation and before anybody noted it.
+
+    ``deleted_at`` set: in the trash; ``deletion_uid`` set: being removed for good.
+    """
 
     workspace = models.ForeignKey("tracking.Workspace", on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=MAX_EXPERIMENT_NAME)
     is_default = models.BooleanField(default=False)
+    user_name = models.CharField(max_length=150, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)

@@ -22,7 +22,6 @@ from tracking.runs.orders import Order, Stretch
 from tracking.runs.types import (
     DEFAULT_EXPERIMENT_ALIAS,
     MAX_RUN_TAG_VALUE,
-    PARENT_RUN_TAG,
     RUN_NAME_TAG,
     DatasetLogged,
     ExperimentRef,
@@ -386,18 +385,6 @@ def count_runs(
         found = found.filter(filters.run_condition(tree, names))
         found = found if few is None else found.filter(pk__in=few)
     return found.filter(experiment__in=experiments).count()
-
-
-def list_child_runs(*, run: Run, limit: int) -> list[RunRow]:
-    """Return active runs whose tag mlflow.parentRunId names this run, oldest first. Four queries."""
-    children = (
-        Run.objects.filter(
-            experiment=run.experiment_id, deleted_at=None, tags__key__name=PARENT_RUN_TAG, tags__value=run.uid
-        )
-        .exclude(pk=run.pk)
-        .order_by("started_at", "pk")
-    )
-    return run_rows(list(children[:limit]))
 
 
 def list_running(*, workspaces: Iterable[Workspace], limit: int) -> list[Run]:

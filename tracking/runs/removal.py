@@ -77,6 +77,11 @@ def list_running(*, runs: "QuerySet[Run]", limit: int) -> list[tuple[str, str]]:
     )
 
 
+def name_of_one(*, runs: "QuerySet[Run]") -> str:
+    """Return what a run is called, "" if there is none. One query."""
+    return runs.values_list("name", flat=True).first() or ""
+
+
 def marks_of(*, runs: "QuerySet[Run]") -> list[str]:
     """Return up to two uids of deletions that have marked runs among these; "": some are not marked. One query."""
     return list(runs.order_by("deletion_uid").values_list("deletion_uid", flat=True).distinct()[:2])

@@ -64,7 +64,14 @@ def create_experiment(
     _check_experiment_name(name)
     _check_experiment_tags(tags)
     hold_workspace(workspace)
-    experiment = Experiment(workspace=workspace, name=name, is_default=is_default, created_at=now, updated_at=now)
+    experiment = Experiment(
+        workspace=workspace,
+        name=name,
+        is_default=is_default,
+        user_name=by.get_username() if by else "",
+        created_at=now,
+        updated_at=now,
+    )
     _save_named(experiment)
     ExperimentTag.objects.bulk_create(ExperimentTag(experiment=experiment, key=t.key, value=t.value) for t in tags)
     record(by=by, verb="experiment.create", target=f"{workspace.name}/{experiment.pk} {name}", at=now)

@@ -187,9 +187,10 @@ class ExperimentRow(msgspec.Struct, frozen=True, gc=False):  # hundreds a page
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSummary:
-    """An experiment with counts of its active runs."""
+    """An experiment with who created it ("": nobody noted it) and counts of its active runs."""
 
     row: ExperimentRow
+    user_name: str
     run_count: int
     running_count: int
     last_run_at: datetime | None

@@ -11,14 +11,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import messages
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
 from tracking.core.clock import utc_now
-from tracking.core.errors import InvalidParameterError, TrackingError
+from tracking.core.errors import InvalidParameterError
 from tracking.identity.queries import get_user
 from tracking.web.account import ROLE_WORDS
 from tracking.web.base import credential_of
@@ -101,23 +99,6 @@ def asked(request: HttpRequest, *, group: ResourceGroup | None = None, workspace
     """Return what a form asks for."""
     fields = {name: str(value) for name, value in request.POST.items()}
     return Asked(fields, group, workspace, credential_of(request).user, utc_now())
-
-
-def carry_out(request: HttpRequest, change: Asked, actions: Mapping[str, Action]) -> bool:
-    """Carry out the action that a form names, and tell the reader on the next page what became of it.
-
-    Return whether it was done.
-    """
-    action = actions.get(change.fields.get("action", ""))
-    if action is None:
-        raise BadRequest(gettext("The form names no change that can be made here."))
-    try:
-        done = action(change)
-    except TrackingError as error:
-        messages.error(request, str(error))
-        return False
-    messages.success(request, done)
-    return True
 
 
 def give_role(change: Asked) -> str:

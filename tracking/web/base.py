@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 
 from tracking.core.errors import ConflictError, NotFoundError, PermissionDeniedError
+from tracking.core.version import VERSION
 from tracking.identity.queries import Credential
 from tracking.web.errors import conflict
 from tracking.workspaces import access
@@ -18,6 +19,16 @@ from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
     from tracking.workspaces.models import ResourceGroup, Workspace
+
+# The parts of a workspace that the frame leads to, by how the names of their pages begin.
+PARTS = {
+    "experiment": "experiments",
+    "run": "experiments",
+    "artifact": "experiments",
+    "compare": "experiments",
+    "model": "models",
+    "version": "models",
+}
 
 Rest = ParamSpec("Rest")
 WorkspaceView = Callable[Concatenate[HttpRequest, "Workspace", Rest], HttpResponseBase]
@@ -69,9 +80,14 @@ def server_page(
     return decorate
 
 
-def owner_links(request: HttpRequest) -> dict[str, object]:
-    """Say to templates whether the reader owns the server; one query, where a page asks."""
-    return {"owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user)}
+def frame(request: HttpRequest) -> dict[str, object]:
+    """Say to templates whether the reader owns the server (one query, where a page asks), and where one is."""
+    page = (request.resolver_match.url_name or "") if request.resolver_match else ""
+    return {
+        "owns_server": lambda: request.user.is_authenticated and owns_server(user=request.user),
+        "version": VERSION,
+        "here": next((part for start, part in PARTS.items() if page.startswith(start)), ""),
+    }
 
 
 def workspace_page(

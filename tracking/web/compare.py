@@ -17,6 +17,7 @@ from tracking.charts.direction import best_of
 from tracking.core.clock import utc_now
 from tracking.metrics.queries import series_by_run
 from tracking.runs.experiment_tree import experiment_tags
+from tracking.runs.finding import find_runs_by_text
 from tracking.runs.queries import find_runs, run_rows
 from tracking.runs.types import Pair, RunRow
 from tracking.web.base import workspace_page
@@ -25,7 +26,7 @@ from tracking.web.columns import Column, ColumnKind, Statistic, statistic_words
 from tracking.web.compare_files import compare_file, list_common_files
 from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
-from tracking.web.formats import StatusShown, status_shown, time_element
+from tracking.web.formats import StatusShown, spell_marks, status_shown, time_element, unnamed
 from tracking.web.links import kept_fields, link_with, query_with
 from tracking.web.list_files import Cell as FileCell
 from tracking.web.list_files import list_file
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 MAX_COMPARED = 100  # columns that a table can bear
 # A table is cut here; the search box finds the rest.
 MAX_CELLS = 6_000
+MAX_CANDIDATES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,16 @@ class RunCompared:
     without_link: str
     base_link: str
     is_base: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that may join; ``link``: the comparison with it."""
+
+    name: str
+    experiment: str
+    uid: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +112,17 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
     """Lay the runs of ``?runs=a,b,c`` side by side; ``only=diff`` leaves out what they agree on, ``keys`` searches.
 
     ``base`` is the run that the others are measured against, ``stat`` which of a metric's values is compared,
-    ``turn=1`` makes lines of runs, ``file`` is an artifact to compare. A form that sends ``runs`` once for each run is
-    sent on to this address. As a file, ``?format=csv`` or ``json``: a line a param, tag and metric, a column a run.
+    ``turn=1`` makes lines of runs, ``file`` is an artifact to compare, ``add`` a text that a further run has in its
+    name or at the beginning of its id: the only one joins at once, of several one chooses. A form that sends ``runs``
+    once for each run is sent on to this address. As a file, ``?format=csv`` or ``json``: a line a param, tag and
+    metric, a column a run.
     """
     query = request.GET
     given = query.getlist("runs")
     uids = list(dict.fromkeys(uid for text in given for uid in text.split(",") if uid))
+    candidates = _candidates(workspace, query, uids)
+    if len(candidates) == 1:
+        return redirect(f"{request.path}{candidates[0].link}")
     if len(given) > 1:
         return redirect(f"{request.path}{link_with(query, runs=','.join(uids))}")
     runs = find_runs(workspace=workspace, uids=uids[:MAX_COMPARED])
@@ -130,6 +147,10 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
         "metrics": parts.cut(_metric_lines(rows, series, statistic, directions, base=base)),
         "tags": parts.cut(_text_lines([_own_tags(row) for row in rows], base=base)),
         "unknown": [uid[:40] for uid in uids[:MAX_COMPARED] if uid not in known],
+        "candidates": candidates,
+        "add": query.get("add", "").strip(),
+        "add_fields": kept_fields(query, "add"),
+        "no_add_link": link_with(query, add=None),
         "left_out": max(0, len(uids) - MAX_COMPARED),
         "most": MAX_COMPARED,
         "is_diff": parts.is_diff,
@@ -141,8 +162,8 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
         "statistics": [
             (word, link_with(query, stat=one.value), one is statistic) for one, word in statistic_words().items()
         ],
-        "fields": kept_fields(query, "keys", "x", "smooth", "logy"),
-        "file_fields": kept_fields(query, "file", "x", "smooth", "logy"),
+        "fields": kept_fields(query, "add", "keys", "x", "smooth", "logy"),
+        "file_fields": kept_fields(query, "add", "file", "x", "smooth", "logy"),
         "list_query": query_with(query, format=None),
         "all_link": link_with(query, only=None),
         "diff_link": link_with(query, only="diff"),
@@ -154,6 +175,22 @@ def compare(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
         else [],
     }
     return render(request, "compare/compare.html", context)
+
+
+def _candidates(workspace: Workspace, query: QueryDict, uids: Sequence[str]) -> list[Candidate]:
+    """Return runs to add that fit ``?add=``, the newest first. One query, none without it."""
+    text = query.get("add", "").strip()
+    found = find_runs_by_text(workspaces=[workspace], text=text, limit=MAX_CANDIDATES + len(uids)) if text else []
+    return [
+        Candidate(
+            name=unnamed(one.name),
+            experiment=spell_marks(one.experiment),
+            uid=one.uid,
+            link=link_with(query, add=None, runs=",".join([*uids, one.uid])),
+        )
+        for one in found
+        if one.uid not in uids
+    ][:MAX_CANDIDATES]
 
 
 def _statistic(query: QueryDict) -> Statistic:

@@ -308,8 +308,8 @@ def _is_nothing(plan: Plan) -> bool:
     return plan.target.kind not in (*NAMED_KINDS, Kind.EXPERIMENT) and not plan.counts.total()
 
 
-def title_of(target: Mapping[str, object]) -> str:
-    """Return what a deletion is about, in words."""
+def title_of(target: Mapping[str, object], name: str = "") -> str:
+    """Return what a deletion is about, in words. ``name``: what the experiment or run was called, or ""."""
     kind = Kind(str(target["kind"]))
     run_ids = target.get("run_ids")
     count = len(run_ids) if isinstance(run_ids, list) else 0
@@ -323,7 +323,15 @@ def title_of(target: Mapping[str, object]) -> str:
         Kind.ARTIFACT: gettext("Files %(path)s of run %(run_id)s"),
         Kind.ORPHANS: gettext("Orphans in the artifact store"),
     }
-    values = {name: spell_marks(str(value)) for name, value in target.items()} | {"count": format_count(count)}
+    if name:
+        words |= {
+            Kind.EXPERIMENT: gettext("Experiment “%(name)s” in %(workspace)s"),
+            Kind.RUN: gettext("Run “%(name)s” in %(workspace)s"),
+            Kind.METRIC: gettext("Metric %(key)s of run “%(name)s”"),
+            Kind.ARTIFACT: gettext("Files %(path)s of run “%(name)s”"),
+        }
+    values = {field: spell_marks(str(value)) for field, value in target.items()}
+    values |= {"count": format_count(count), "name": spell_marks(name)}
     if kind is Kind.RUNS and not target.get("filter"):
         values["filter"] = gettext("everything")
     return words[kind] % values
@@ -384,7 +392,7 @@ def deletion_shown(row: DeletionRow, *, may_steer: bool) -> DeletionShown:
     ended = row.ended_at or utc_now()
     return DeletionShown(
         uid=row.uid,
-        title=title_of(row.target),
+        title=title_of(row.target, row.target_name),
         state=gettext("In the trash") if row.is_in_trash else STATE_WORDS[row.state],
         css=STATE_CSS[row.state],
         asked_by=row.asked_by or gettext("the timetable"),

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from django.http import QueryDict
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
+from tracking.artifacts.queries import measure_experiment
+from tracking.artifacts.types import FilesHeld
 from tracking.charts.direction import Direction
 from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page, decode_token, encode_token
@@ -17,11 +21,16 @@ from tracking.metrics.summaries import extremes_by_key, held_by_experiment
 from tracking.runs.experiment_tree import Branch, ExperimentOrder, metric_keys_by_experiment
 from tracking.runs.types import NOTE_TAG, ExperimentRow, ExperimentSummary, Pair
 from tracking.web.directions import Directions
-from tracking.web.formats import format_bytes, format_count, format_number, shorten, spell_marks, time_element
+from tracking.web.formats import NOTHING, format_bytes, format_count, format_number, shorten, spell_marks, time_element
 from tracking.web.links import link_with
+from tracking.web.markup import plain_text
+
+if TYPE_CHECKING:
+    from tracking.workspaces.models import Workspace
 
 MAX_TAGS_SHOWN = 3
 MAX_RUNS_MEASURED = 1_000  # of all experiments of a page: with 50 metrics each they cost 40 ms
+MAX_FILES_MEASURED = 10_000  # of an experiment: 0.2 s in a local folder, ten requests in S3
 MAX_NOTE = 120
 MAX_TAG = 48
 # Which of an experiment's metrics says how good it is: one that was held against data it had not seen.
@@ -33,10 +42,12 @@ class ExperimentShown:
     """A line of the list of experiments. ``best``: the best last value of ``metric``, "" where none says.
 
     ``points`` and ``size``: of the metrics of its runs, "" where there are none; ``is_measured`` False: nobody counted.
+    ``files``: bytes of its artifacts, "" where nobody counted.
     """
 
     pk: int
     name: str
+    user_name: str
     run_count: str
     running_count: int
     last_activity: SafeString
@@ -47,6 +58,7 @@ class ExperimentShown:
     points: str
     size: str
     is_measured: bool
+    files: str
 
 
 def list_order(query: QueryDict) -> ExperimentOrder:
@@ -87,11 +99,28 @@ class Best:
     value: float
 
 
-def shown_experiments(summaries: Sequence[ExperimentSummary], *, is_all_measured: bool) -> list[ExperimentShown]:
-    """Return the lines of the list. Two queries, and three that measure those with the fewest runs, or all."""
+def shown_experiments(
+    workspace: Workspace, summaries: Sequence[ExperimentSummary], *, is_all_measured: bool
+) -> list[ExperimentShown]:
+    """Return the lines of the list. Two queries, and three that measure those with the fewest runs, or all.
+
+    All measured, the artifact store is asked too, which may take seconds.
+    """
     best = best_by_experiment(summaries)
     held = measured_by_experiment(summaries, is_all=is_all_measured)
-    return [_shown(summary, best.get(summary.row.pk), held.get(summary.row.pk)) for summary in summaries]
+    files = files_by_experiment(workspace, summaries) if is_all_measured else {}
+    return [
+        _shown(summary, best.get(summary.row.pk), held.get(summary.row.pk), files.get(summary.row.pk))
+        for summary in summaries
+    ]
+
+
+def files_by_experiment(workspace: Workspace, summaries: Sequence[ExperimentSummary]) -> dict[int, FilesHeld]:
+    """Return what experiments hold of artifacts; of each at most ``MAX_FILES_MEASURED`` files are looked at."""
+    return {
+        pk: measure_experiment(workspace=workspace, experiment_id=pk, limit=MAX_FILES_MEASURED)
+        for pk in (summary.row.pk for summary in summaries)
+    }
 
 
 def best_by_experiment(summaries: Sequence[ExperimentSummary]) -> dict[int, Best]:
@@ -127,22 +156,39 @@ def _is_unseen(name: str) -> bool:
     return any(part in UNSEEN for part in name.lower().replace("_", "/").replace("-", "/").split("/"))
 
 
-def _shown(summary: ExperimentSummary, best: Best | None, held: PointsHeld | None) -> ExperimentShown:
+def _files_shown(files: FilesHeld) -> str:
+    if not files.files:
+        return NOTHING
+    size = format_bytes(files.size_bytes)
+    return size if files.is_exact else gettext("over %(size)s") % {"size": size}
+
+
+def _shown(
+    summary: ExperimentSummary, best: Best | None, held: PointsHeld | None, files: FilesHeld | None
+) -> ExperimentShown:
     row = summary.row
     return ExperimentShown(
         pk=row.pk,
         name=spell_marks(row.name),
+        user_name=summary.user_name,
         run_count=format_count(summary.run_count),
         running_count=summary.running_count,
         last_activity=time_element(max(row.updated_at, summary.last_run_at or row.updated_at), is_relative=True),
-        note=spell_marks(shorten(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""), length=MAX_NOTE)),
+        note=_note_shown(row),
         tags=tuple(tag_shown(tag) for tag in own_tags(row)[:MAX_TAGS_SHOWN]),
         metric=best.metric if best else "",
         best=format_number(best.value) if best else "",
         points=format_count(held.points) if held and held.points else "",
         size=format_bytes(held.size_bytes) if held and held.points else "",
         is_measured=held is not None,
+        files=_files_shown(files) if files else "",
     )
+
+
+def _note_shown(row: ExperimentRow) -> str:
+    """Return the beginning of an experiment's note, without Markdown's marks."""
+    note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
+    return spell_marks(shorten(plain_text(note[: 4 * MAX_NOTE]), length=MAX_NOTE))
 
 
 def own_tags(row: ExperimentRow) -> list[Pair]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 EXPERIMENTS_PER_PAGE = 50
 RUNS_PER_PAGE = 50
 CHARTED_AT_FIRST = 10
+LEAST_SPLIT, USUAL_SPLIT, MOST_SPLIT = 20, 50, 80
 
 
 @require_safe
@@ -64,7 +66,7 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """List what lies in the folder ``?prefix=``, or all experiments whose name contains ``?q=``; htmx swaps the list.
 
     ``sort`` is name or activity; ``page`` goes on behind the experiment that it names; ``sizes=all`` measures those
-    with many runs too.
+    with many runs too, and artifacts.
     """
     query = request.GET
     wanted, prefix = query.get("q", "").strip(), query.get("prefix", "")
@@ -77,8 +79,9 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "folders": branch.folders if is_first else (),
         "parents": parents_of(prefix, query),
         "experiments": shown_experiments(
-            summaries_of(experiment_ids=page.rows), is_all_measured=query.get("sizes") == "all"
+            workspace, summaries_of(experiment_ids=page.rows), is_all_measured=query.get("sizes") == "all"
         ),
+        "has_files": query.get("sizes") == "all",
         "q": wanted,
         "prefix": prefix,
         "sort": list_order(query).value,
@@ -104,9 +107,9 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
 
     ``filter``, ``order_by``, ``columns``, ``from_column``, ``differ=1``, ``spark=1``, ``base``, ``group``, ``page``,
     ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the first ``charted``
-    of the table, else the newest ten of the page; ``layout`` is table or charts where one of them is enough;
-    ``keys`` searches the columns to choose from; ``view`` names the saved view that this began with. A bare address
-    leads to the experiment's default view, if it has one.
+    of the table, else the newest ten of the page; ``layout`` is table or charts where one of them is enough,
+    ``split`` the table's percent of the width beside charts; ``keys`` searches the columns to choose from; ``view``
+    names the saved view that this began with. A bare address leads to the experiment's default view, if it has one.
     """
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     query = request.GET
@@ -116,12 +119,17 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
     found = Found.of(asked, token=query.get("page", ""), limit=RUNS_PER_PAGE)
     rows, charted = found.page.rows, _charted_rows(asked, query, found.page.rows)
     row = experiment_row(experiment)
+    note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
     context = {
         "workspace": workspace,
         "experiment": msgspec.structs.replace(row, name=spell_marks(row.name)),
         "created": time_element(row.created_at),
-        "note": render_markdown(next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")),
+        "created_by": experiment.user_name,
+        "current_name": row.name,
+        "note": render_markdown(note) if note.strip() else "",
+        "note_source": note,
         "tags": [tag_shown(tag) for tag in own_tags(row)],
+        "own_tags": own_tags(row),
         "total": found.total,
         "shown_total": format_count(found.total),
         "trouble": found.trouble,
@@ -205,11 +213,12 @@ def _links(query: QueryDict, *, next_token: str | None) -> dict[str, object]:
         "ungrouped_link": link_with(query, group=None),
         "unsorted_link": link_with(query, order_by=None) if len(query.getlist("order_by")) > 1 else "",
         "unbased_link": link_with(query, base=None) if query.get("base") else "",
-        "export_query": query_with(query, page=None, keys=None, runs=None, **dict.fromkeys(CHART_FIELDS)),
+        "export_query": query_with(query, page=None, keys=None, runs=None, split=None, **dict.fromkeys(CHART_FIELDS)),
         "filter_fields": kept_fields(query, "filter", "page", *CHART_FIELDS),
         "column_fields": kept_fields(query, "columns", "keys", "page", "from_column", *CHART_FIELDS),
         "is_first_page": "page" not in query,
         "layout": _layout(query),
+        "split": _split(query),
         "both_link": link_with(query, layout=None),
         "table_link": link_with(query, layout="table"),
         "charts_link": link_with(query, layout="charts"),
@@ -220,6 +229,12 @@ def _layout(query: QueryDict) -> str:
     """Return what the page shows: table, charts, or both."""
     asked = query.get("layout", "")
     return asked if asked in ("table", "charts") else "both"
+
+
+def _split(query: QueryDict) -> int:
+    """Return how many percent of the width the table has, beside charts."""
+    asked = query.get("split", "")
+    return max(LEAST_SPLIT, min(MOST_SPLIT, int(asked))) if re.fullmatch(r"\d{1,3}", asked, re.ASCII) else USUAL_SPLIT
 
 
 def _charted_rows(asked: Asked, query: QueryDict, rows: list[RunRow]) -> list[RunRow]:

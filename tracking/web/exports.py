@@ -24,7 +24,7 @@ from tracking.runs.queries import get_experiment, list_keys
 from tracking.runs.types import RunRow
 from tracking.web.base import workspace_page
 from tracking.web.columns import Column, ColumnKind
-from tracking.web.experiment_table import best_by_experiment, measured_by_experiment
+from tracking.web.experiment_table import best_by_experiment, files_by_experiment, measured_by_experiment
 from tracking.web.run_table import value_of
 from tracking.web.workbench import KEY_KINDS, Asked, chosen_columns
 from tracking.workspaces.types import Permission
@@ -144,7 +144,7 @@ def _cells(row: RunRow, columns: Sequence[Column], series: Sequence[SeriesRow]) 
 
 EXPERIMENT_HEAD = (
     *("experiment_id", "name", "runs", "running", "last_run", "last_update"),
-    *("best_metric", "best_value", "points", "metric_bytes"),
+    *("best_metric", "best_value", "points", "metric_bytes", "artifact_bytes"),
 )
 
 
@@ -153,7 +153,8 @@ EXPERIMENT_HEAD = (
 def experiments_csv(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
     """Answer the experiments below ``?prefix=`` whose name contains ``?q=``.
 
-    Points and bytes stand where they are counted quickly, as on the page; everywhere with ``sizes=all``.
+    Points and bytes stand where they are counted quickly, as on the page; everywhere with ``sizes=all``, and those of
+    artifacts, of which no more than ``MAX_FILES_MEASURED`` files an experiment are counted.
     """
     rows = _experiments(request, workspace)
     return file_answer(csv_lines(EXPERIMENT_HEAD, rows), name="experiments.csv", content_type="text/csv; charset=utf-8")
@@ -175,7 +176,9 @@ def _experiments(request: HttpRequest, workspace: Workspace) -> Iterator[Sequenc
     for start in range(0, len(ids), ROWS_A_READ):
         summaries = summaries_of(experiment_ids=ids[start : start + ROWS_A_READ])
         best = best_by_experiment(summaries)
-        measured = measured_by_experiment(summaries, is_all=query.get("sizes") == "all")
+        is_all = query.get("sizes") == "all"
+        measured = measured_by_experiment(summaries, is_all=is_all)
+        files = files_by_experiment(workspace, summaries) if is_all else {}
         for one in summaries:
             found, held = best.get(one.row.pk), measured.get(one.row.pk)
             yield [
@@ -189,4 +192,5 @@ def _experiments(request: HttpRequest, workspace: Workspace) -> Iterator[Sequenc
                 found.value if found else None,
                 held.points if held else None,
                 held.size_bytes if held else None,
+                files[one.row.pk].size_bytes if files else None,
             ]

@@ -23,10 +23,10 @@ from tracking.runs.queries import count_experiments_by_workspace, count_runs_by_
 from tracking.web.account import ROLE_WORDS
 from tracking.web.administration import (
     RULES,
+    Action,
     Asked,
     DetailsForm,
     asked,
-    carry_out,
     cleaned,
     format_tags,
     locks_shown,
@@ -35,6 +35,7 @@ from tracking.web.administration import (
     parse_tags,
 )
 from tracking.web.base import credential_of, group_page
+from tracking.web.form_actions import carry_out
 from tracking.web.formats import format_bytes, format_count, time_element
 from tracking.web.list_files import Cell, list_file
 from tracking.workspaces import access, queries, services
@@ -94,7 +95,7 @@ def group_list(request: HttpRequest) -> HttpResponseBase:
         if not may_create:
             raise PermissionDenied(gettext("Only owners of the server create resource groups."))
         change = asked(request)
-        is_done = carry_out(request, change, {"create_group": _create_group})
+        is_done = carry_out(request, {"create_group": _create_group}, change)
         return redirect("web:group_detail", change.fields["name"]) if is_done else redirect("web:group_list")
     rows = queries.list_group_rows(credential=credential_of(request))
     if file := list_file(request, name="groups", head=FILE_HEAD, rows=map(_file_row, rows)):
@@ -141,9 +142,8 @@ def _change(request: HttpRequest, group: ResourceGroup) -> HttpResponse:
     access.require_group(
         credential=credential_of(request), group=group.name, need=Permission.MANAGE, despite_lock=action in RULES
     )
-    is_done = carry_out(
-        request, change, {**RULES, "update_group": _update_group, "create_workspace": _create_workspace}
-    )
+    own: dict[str, Action] = {"update_group": _update_group, "create_workspace": _create_workspace}
+    is_done = carry_out(request, {**RULES, **own}, change)
     if is_done and action == "create_workspace":
         return redirect("web:workspace_detail", change.fields["name"])
     return redirect("web:group_detail", change.fields["name"] if is_done and action == "update_group" else group.name)

@@ -6,6 +6,7 @@ import nh3
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
@@ -45,6 +46,16 @@ def render_markdown(text: str) -> SafeString:
         link_rel="noopener noreferrer nofollow",
     )
     return SafeString(html)
+
+
+def plain_text(text: str) -> str:
+    """Return the words of Markdown without its marks, on one line."""
+    lines = ("".join(_word(token) for token in block.children or [block]) for block in _MARKDOWN.parse(text))
+    return " ".join(" ".join(lines).split())
+
+
+def _word(token: Token) -> str:
+    return " " if token.type in ("softbreak", "hardbreak") else token.content
 
 
 def render_code(text: str, *, name: str) -> SafeString:

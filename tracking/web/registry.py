@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from django.contrib import messages
-from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
@@ -16,19 +14,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tracking.core.clock import utc_now
-from tracking.core.errors import TrackingError
+from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page
 from tracking.registry import queries, services
 from tracking.registry.types import LoggedModelRow, RegisteredRow, Stage, VersionRow
-from tracking.runs.queries import find_runs
+from tracking.runs.queries import find_runs, get_experiment
 from tracking.runs.types import Pair
 from tracking.web.base import credential_of, may, workspace_page
+from tracking.web.changes import name_field, tag_field, tag_gone, tag_set, text_field
 from tracking.web.errors import refusing_bad_values
+from tracking.web.form_actions import carry_out
 from tracking.web.formats import format_count, spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
 from tracking.web.links import link_with
 from tracking.web.list_files import Cell, list_file
-from tracking.web.markup import render_markdown
+from tracking.web.markup import plain_text, render_markdown
 from tracking.web.runs import MODEL_STATUS_WORDS
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from tracking.registry.models import RegisteredModel
+    from tracking.runs.models import Experiment
     from tracking.workspaces.models import Workspace
 
 MODELS_PER_PAGE = 50
 VERSIONS_PER_PAGE = 100
 ROWS_AT_ONCE = 500  # of a list as a file
 MAX_TAGS_SHOWN = 3
+MAX_DESCRIPTION = 400  # of a version, in the table
 REGISTERED_HEAD = ("name", "versions", "latest_version", "aliases", "description", "created_at", "updated_at")
 LOGGED_HEAD = ("model_id", "name", "model_type", "status", "run_id", "experiment_id", "created_at")
 STAGE_WORDS: Mapping[Stage, _StrPromise] = {
@@ -100,24 +102,34 @@ class VersionShown:
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def model_list(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
-    """List registered models, or with ``show=logged`` what runs logged, by ``?q=`` in their names; also as a file."""
+    """List registered models, or with ``show=logged`` what runs logged, by ``?q=`` in their names; also as a file.
+
+    ``experiment`` narrows what runs logged to those of one.
+    """
     query = request.GET
     is_logged, wanted = query.get("show") == "logged", query.get("q", "").strip()
-    if file := _file(request, workspace, wanted, is_logged=is_logged):
+    asked = query.get("experiment", "") if is_logged else ""
+    experiment = get_experiment(workspace=workspace, experiment_id=asked) if asked else None
+    if file := _file(request, workspace, wanted, experiment, is_logged=is_logged):
         return file
     token = query.get("page", "")
     context: dict[str, object] = {
         "workspace": workspace,
         "q": wanted,
         "is_logged": is_logged,
-        "registered_link": link_with(query, show=None, page=None),
+        "experiment": spell_marks(experiment.name) if experiment else "",
+        "experiment_id": experiment.pk if experiment else None,
+        "all_link": link_with(query, experiment=None, page=None),
+        "registered_link": link_with(query, show=None, page=None, experiment=None),
         "logged_link": link_with(query, show="logged", page=None),
         "csv_link": link_with(query, format="csv", page=None),
         "json_link": link_with(query, format="json", page=None),
         "first_link": link_with(query, page=None) if token else "",
     }
     if is_logged:
-        logged = queries.list_logged(workspace=workspace, name_contains=wanted, page_token=token, limit=MODELS_PER_PAGE)
+        logged = queries.list_logged(
+            workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=MODELS_PER_PAGE
+        )
         context |= {"logged": _logged_shown(workspace, logged.rows), "next_link": _next(request, logged)}
     else:
         found = queries.list_registered(
@@ -132,19 +144,15 @@ def model_list(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def model_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpResponse:
-    """Show a registered model and its versions from ``?page=`` on. POST describes it, or sets or deletes an alias."""
+    """Show a registered model and its versions from ``?page=`` on. POST carries out one of ``ACTIONS``."""
     if request.method == "POST":
         access.require(credential=credential_of(request), workspace=workspace.name, need=Permission.WRITE)
     model = queries.get_registered(workspace=workspace, name=name)
     if request.method == "POST":
-        action = ACTIONS.get(request.POST.get("action", ""))
-        if action is None:
-            raise BadRequest(gettext("The form names no change that can be made here."))
-        try:
-            messages.success(request, action(request, model))
-        except TrackingError as error:
-            messages.error(request, str(error))
-        return redirect("web:model_detail", workspace.name, name)
+        is_done = carry_out(request, ACTIONS, request, model)
+        if is_done and request.POST["action"] == "delete":
+            return redirect("web:model_list", workspace.name)
+        return redirect("web:model_detail", workspace.name, model.name if is_done else name)
     row = queries.registered_row(model)
     page = queries.list_versions(model=model, page_token=request.GET.get("page", ""), limit=VERSIONS_PER_PAGE)
     context = {
@@ -158,14 +166,15 @@ def model_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpR
         "changed": time_element(row.updated_at),
         "user_name": row.user_name,
         "aliases": row.aliases,
-        "tags": row.tags,
+        "own_tags": own_tags(row.tags),
         "versions": _versions_shown(workspace, page.rows),
         "has_stages": any(version.stage is not Stage.NONE for version in page.rows),
         "version_count": format_count(row.version_count),
+        "number_of_versions": row.version_count,
         "first_link": link_with(request.GET, page=None) if "page" in request.GET else "",
         "next_link": _next(request, page),
         "may_write": may(request, workspace, Permission.WRITE),
-        "snippet": _snippet(row),
+        "snippet": loading_code(row.name, f"@{row.aliases[0].name}" if row.aliases else "/1", is_prompt=row.is_prompt),
     }
     return render(request, "registry/model_detail.html", context)
 
@@ -174,9 +183,35 @@ def model_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpR
 
 
 def _describe(request: HttpRequest, model: RegisteredModel) -> str:
-    text = request.POST.get("description", "").replace("\r\n", "\n")
-    services.describe_registered(model=model, description=text, now=utc_now())
+    services.describe_registered(model=model, description=text_field(request, "description"), now=utc_now())
     return gettext("The description is saved.")
+
+
+def _rename(request: HttpRequest, model: RegisteredModel) -> str:
+    name = name_field(request)
+    services.rename_registered(model=model, name=name, by=credential_of(request).user, now=utc_now())
+    return gettext("It is called %(name)s now.") % {"name": name}
+
+
+def _set_tag(request: HttpRequest, model: RegisteredModel) -> str:
+    tag = tag_field(request)
+    services.set_registered_tag(model=model, tag=tag)
+    return tag_set(tag.key)
+
+
+def _delete_tag(request: HttpRequest, model: RegisteredModel) -> str:
+    key = request.POST.get("key", "")
+    services.delete_registered_tag(model=model, key=key)
+    return tag_gone(key)
+
+
+def _delete(request: HttpRequest, model: RegisteredModel) -> str:
+    if request.POST.get("confirm", "") != model.name:
+        raise InvalidParameterError(
+            gettext("Nothing was deleted: the name that confirms it is %(name)s.") % {"name": model.name}
+        )
+    services.delete_registered(model=model, by=credential_of(request).user, now=utc_now())
+    return gettext("%(name)s is deleted, with its versions and aliases.") % {"name": model.name}
 
 
 def _set_alias(request: HttpRequest, model: RegisteredModel) -> str:
@@ -194,6 +229,10 @@ def _delete_alias(request: HttpRequest, model: RegisteredModel) -> str:
 
 ACTIONS: Mapping[str, Callable[[HttpRequest, RegisteredModel], str]] = {
     "describe": _describe,
+    "rename": _rename,
+    "set_tag": _set_tag,
+    "delete_tag": _delete_tag,
+    "delete": _delete,
     "set_alias": _set_alias,
     "delete_alias": _delete_alias,
 }
@@ -248,7 +287,7 @@ def _versions_shown(workspace: Workspace, rows: Sequence[VersionRow]) -> list[Ve
             run_uid=row.run_uid if row.run_uid in names else "",
             run_name=names.get(row.run_uid, ""),
             source=row.source,
-            description=row.description,
+            description=plain_text(row.description[:MAX_DESCRIPTION]),
             tags=_tags(row.tags),
             created=time_element(row.created_at, is_relative=True),
             user_name=row.user_name,
@@ -264,26 +303,33 @@ def _run_names(workspace: Workspace, uids: Sequence[str]) -> dict[str, str]:
 
 
 def _tags(tags: Sequence[Pair]) -> tuple[str, ...]:
-    own = [f"{tag.key}: {tag.value[:80]}" for tag in tags if not tag.key.startswith(("mlflow.", "_mlflow"))]
-    return tuple(own[:MAX_TAGS_SHOWN])
+    return tuple(f"{tag.key}: {tag.value[:80]}" for tag in own_tags(tags)[:MAX_TAGS_SHOWN])
 
 
-def _snippet(row: RegisteredRow) -> str:
-    """Return how a script loads it."""
-    which = f"@{row.aliases[0].name}" if row.aliases else "/1"
-    if row.is_prompt:
-        return f'import mlflow\n\nprompt = mlflow.genai.load_prompt("prompts:/{row.name}{which}")'
-    return f'import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/{row.name}{which}")'
+def own_tags(tags: Sequence[Pair]) -> list[Pair]:
+    """Return the tags that people set."""
+    return [tag for tag in tags if not tag.key.startswith(("mlflow.", "_mlflow", "mlportal."))]
+
+
+def loading_code(name: str, which: str, *, is_prompt: bool) -> str:
+    """Return how a script loads a version: ``/2`` or ``@champion``."""
+    if is_prompt:
+        return f'import mlflow\n\nprompt = mlflow.genai.load_prompt("prompts:/{name}{which}")'
+    return f'import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/{name}{which}")'
 
 
 # ---- the list as a file --------------------------------------------------------------------------------------------
 
 
-def _file(request: HttpRequest, workspace: Workspace, wanted: str, *, is_logged: bool) -> HttpResponseBase | None:
+def _file(
+    request: HttpRequest, workspace: Workspace, wanted: str, experiment: Experiment | None, *, is_logged: bool
+) -> HttpResponseBase | None:
     if is_logged:
 
         def logged(token: str) -> Page[LoggedModelRow]:
-            return queries.list_logged(workspace=workspace, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE)
+            return queries.list_logged(
+                workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE
+            )
 
         return list_file(request, name="logged_models", head=LOGGED_HEAD, rows=map(_logged_cells, _all(logged)))
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from tracking.charts.direction import Direction
 from tracking.core.clock import utc_now
@@ -24,15 +22,13 @@ from tracking.metrics.types import SeriesRow
 from tracking.registry.queries import list_models_of_run, list_versions_of_run, model_links_by_run
 from tracking.registry.types import LoggedModelRow, LoggedModelStatus
 from tracking.runs.experiment_tree import experiment_tags
-from tracking.runs.queries import find_runs, get_experiment, get_run, list_child_runs, run_row
-from tracking.runs.rules import check_length
-from tracking.runs.services import set_tags
-from tracking.runs.types import MAX_RUN_TAG_VALUE, NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
+from tracking.runs.queries import find_runs, get_experiment, get_run, run_row
+from tracking.runs.run_tree import Descendant, list_descendants
+from tracking.runs.types import NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
 from tracking.web.artifacts import page_context
 from tracking.web.base import may, workspace_page
 from tracking.web.charts import chart_grid
 from tracking.web.directions import Directions
-from tracking.web.errors import refusing_bad_values
 from tracking.web.experiment_table import main_metric
 from tracking.web.formats import (
     NOTHING,
@@ -46,6 +42,7 @@ from tracking.web.formats import (
     time_element,
     unnamed,
 )
+from tracking.web.fragments import render_page
 from tracking.web.git_links import commit_link
 from tracking.web.list_files import Cell, list_file
 from tracking.web.logged_images import list_image_series
@@ -189,8 +186,9 @@ class VersionShown:
 
 @dataclass(frozen=True, slots=True)
 class ChildShown:
-    """A run that was started inside this one."""
+    """A run that was started inside this one; ``depth`` 2: inside one of those."""
 
+    depth: int
     uid: str
     name: str
     status: StatusShown
@@ -219,32 +217,24 @@ def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResp
         "parent": _parent(workspace, row),
         "tabs": tabs,
         "tab_template": f"runs/_{opened}.html",
+        "current_name": row.name,
+        "own_tags": _own_tags(row),
+        "note_source": next((tag.value for tag in row.tags if tag.key == NOTE_TAG), ""),
+        "may_restore": row.is_deleted and not run.deletion_uid and may(request, workspace, Permission.WRITE),
+        "may_write": not row.is_deleted and may(request, workspace, Permission.WRITE),
     }
     if opened == "overview":
-        context |= _overview(request, workspace, run, row, series)
+        context |= _overview(request.GET.get("metric", "").strip(), workspace, run, row, series)
     elif opened in ("charts", "system"):
         metrics = [found.key for found in series if opened == "charts" or _is_system(found)]
         context["grid"] = chart_grid(request=request, workspace=workspace, runs=[row], metrics=metrics)
     elif opened == "images":
         context["image_series"] = list_image_series(workspace=workspace, run=run)
     elif opened == "tags":
-        context |= {"own_tags": _own_tags(row), "system_tags": _system_tags(row)}
+        context["system_tags"] = _system_tags(row)
     else:
         context |= page_context(workspace, run, directory="", after=None)
-    return render(request, "runs/run_detail.html", context)
-
-
-@require_POST
-@workspace_page(need=Permission.WRITE)
-@refusing_bad_values()
-def save_note(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResponse:
-    """Keep ``note`` as the run's note, where mlflow keeps it too."""
-    run = get_run(workspace=workspace, uid=uid)
-    text = request.POST.get("note", "").replace("\r\n", "\n")
-    check_length(text, field="note", most=MAX_RUN_TAG_VALUE)
-    set_tags(run=run, tags=[Pair(NOTE_TAG, text)])
-    messages.success(request, gettext("The note is saved."))
-    return redirect("web:run_detail", workspace.name, uid)
+    return render_page(request, "runs/run_detail.html", context, fragments={"run-metrics": "runs/_live.html"})
 
 
 def _file_rows(row: RunRow, series: Sequence[SeriesRow]) -> Iterator[list[Cell]]:
@@ -306,12 +296,11 @@ def _parent(workspace: Workspace, row: RunRow) -> tuple[str, str] | None:
 
 
 def _overview(
-    request: HttpRequest, workspace: Workspace, run: Run, row: RunRow, series: Sequence[SeriesRow]
+    sought: str, workspace: Workspace, run: Run, row: RunRow, series: Sequence[SeriesRow]
 ) -> dict[str, object]:
     tags = {tag.key: tag.value for tag in row.tags}
-    children = list_child_runs(run=run, limit=MAX_CHILDREN + 1)
+    children = list_descendants(run=run, limit=MAX_CHILDREN + 1)
     links = model_links_by_run(run_ids=[run.pk])
-    sought = request.GET.get("metric", "").strip()
     own = [found for found in series if not _is_system(found)]
     fitting = [found for found in own if sought.lower() in found.key.lower()]
     shown = fitting[:MAX_METRICS]
@@ -319,8 +308,6 @@ def _overview(
     directions = Directions.from_tags(experiment_tags(experiment_ids=[row.experiment_id]))
     return {
         "note": render_markdown(tags.get(NOTE_TAG, "")) if tags.get(NOTE_TAG, "").strip() else "",
-        "note_source": tags.get(NOTE_TAG, ""),
-        "may_write": not row.is_deleted and may(request, workspace, Permission.WRITE),
         "figures": _figures(run, own, directions),
         "params": row.params,
         "param_groups": _param_groups(row.params),
@@ -427,8 +414,10 @@ def _model_shown(model: LoggedModelRow) -> ModelShown:
     return ModelShown(uid=model.uid, name=model.name, status=status, model_type=model.model_type)
 
 
-def _child_shown(row: RunRow) -> ChildShown:
+def _child_shown(child: Descendant) -> ChildShown:
+    row = child.row
     return ChildShown(
+        depth=child.depth,
         uid=row.uid,
         name=unnamed(row.name),
         status=status_shown(row.status),

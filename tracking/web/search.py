@@ -1,4 +1,4 @@
-"""Everything there is, by a part of its name: pages, workspaces, experiments, runs. Also what Ctrl+K opens."""
+"""Everything there is, by a part of its name: pages, workspaces, experiments, runs, models, groups. Ctrl+K opens it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
+from tracking.registry.queries import find_registered
 from tracking.runs.finding import Finding, find_experiments, find_runs_by_text
 from tracking.web.base import credential_of
 from tracking.web.formats import spell_marks, unnamed
 from tracking.web.fragments import render_page
-from tracking.workspaces.queries import list_workspaces
+from tracking.workspaces.queries import list_group_rows, list_workspaces
 
 if TYPE_CHECKING:
+    from tracking.identity.queries import Credential
     from tracking.workspaces.models import Workspace
 
 MOST_A_KIND = 8
@@ -58,11 +60,14 @@ def search(request: HttpRequest) -> HttpResponse:
         Hits(gettext("Workspaces"), tuple(_workspaces(text, workspaces))),
     ]
     if text:
+        models = find_registered(workspaces=workspaces, text=text, limit=MOST_A_KIND)
         experiments = find_experiments(workspaces=workspaces, text=text, limit=MOST_A_KIND)
         runs = find_runs_by_text(workspaces=workspaces, text=text, limit=MOST_A_KIND)
         found += [
             Hits(gettext("Experiments"), tuple(_experiment_hit(one) for one in experiments)),
             Hits(gettext("Runs"), tuple(_run_hit(one) for one in runs)),
+            Hits(gettext("Models"), tuple(_model_hit(*one) for one in models)),
+            Hits(gettext("Resource groups"), tuple(_groups(text, credential_of(request)))),
         ]
     context = {"q": text, "groups": [group for group in found if group.hits]}
     return render_page(request, "search/search.html", context, fragments={"palette-hits": "search/_hits.html"})
@@ -75,6 +80,7 @@ def _pages(text: str, at: Workspace | None) -> Iterator[Hit]:
         (gettext("Work"), reverse("web:work"), "chart"),
         (gettext("Account"), reverse("web:account"), "user"),
         (gettext("Tokens"), reverse("web:token_list"), "key"),
+        (gettext("REST API"), reverse("web:docs"), "table-file"),
     ]
     if at is not None:
         of_workspace = [
@@ -82,7 +88,8 @@ def _pages(text: str, at: Workspace | None) -> Iterator[Hit]:
             (gettext("Models"), "web:model_list", "model"),
             (gettext("Log a run"), "web:workspace_detail", "key"),
             (gettext("Access"), "web:workspace_access", "user"),
-            (gettext("Settings"), "web:workspace_settings", "columns"),
+            (gettext("Datastores"), "web:datastore_list", "folder"),
+            (gettext("Settings"), "web:workspace_settings", "settings"),
             (gettext("Trash"), "web:trash", "trash"),
         ]
         pages[:0] = [(label, reverse(page, args=[at.name]), icon) for label, page, icon in of_workspace]
@@ -95,6 +102,16 @@ def _workspaces(text: str, workspaces: Sequence[Workspace]) -> Iterator[Hit]:
     fitting = [one for one in workspaces if text.lower() in one.name.lower()]
     for one in fitting[:MOST_A_KIND]:
         yield Hit(one.name, one.group.name, reverse("web:experiment_list", args=[one.name]), "folder")
+
+
+def _groups(text: str, credential: Credential) -> Iterator[Hit]:
+    fitting = [one for one in list_group_rows(credential=credential) if text.lower() in one.name.lower()]
+    for one in fitting[:MOST_A_KIND]:
+        yield Hit(one.name, "", reverse("web:group_detail", args=[one.name]), "group")
+
+
+def _model_hit(workspace: str, name: str) -> Hit:
+    return Hit(spell_marks(name), workspace, reverse("web:model_detail", args=[workspace, name]), "model")
 
 
 def _experiment_hit(found: Finding) -> Hit:

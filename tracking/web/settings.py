@@ -20,7 +20,6 @@ from tracking.web.administration import (
     Asked,
     DetailsForm,
     asked,
-    carry_out,
     cleaned,
     format_tags,
     locks_shown,
@@ -30,6 +29,7 @@ from tracking.web.administration import (
     place_named,
 )
 from tracking.web.base import credential_of, workspace_page
+from tracking.web.form_actions import carry_out
 from tracking.web.formats import time_element
 from tracking.web.limits import limits_shown
 from tracking.workspaces import access, queries, services
@@ -162,7 +162,7 @@ def _change(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "set_quota": _set_quota,
         "move": move,
     }
-    is_done = carry_out(request, change, {**RULES, **own})
+    is_done = carry_out(request, {**RULES, **own}, change)
     return redirect("web:workspace_settings", change.fields["name"] if _renames(action, is_done) else workspace.name)
 
 

@@ -170,16 +170,17 @@ def sparklines(
     for key in keys[:MAX_SPARK_COLUMNS]:
         found = [one for row in rows for one in series.get(row.pk, ()) if one.key == key]
         if found:
-            paths |= {(uid, key): path for uid, path in _paths(runs, key, found).items()}
+            paths |= {(uid, key): path for uid, path in spark_paths(runs, key, found).items()}
     return paths
 
 
 def spark_of(run: Run, row: SeriesRow) -> str:
     """Return the curve of one metric of one run. Five queries."""
-    return _paths([run], row.key, [row]).get(run.uid, "")
+    return spark_paths([run], row.key, [row]).get(run.uid, "")
 
 
-def _paths(runs: Sequence[Run], key: str, found: Sequence[SeriesRow]) -> dict[str, str]:
+def spark_paths(runs: Sequence[Run], key: str, found: Sequence[SeriesRow]) -> dict[str, str]:
+    """Return the curves of one metric by run uid; ``found``: its series. Five queries."""
     low, high = min(row.first_step for row in found), max(row.last_step for row in found)
     width = grid_width((float(low), float(high)), pixels=MOST_POINTS * 4)
     curves = read_curves(runs=runs, key=key, steps=(low, high), width=width)

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,12 @@ class Got:
     content: bytes
 
 
+@cache
+def _client() -> Client:
+    """Return one for all: each loads the middleware anew, and tokens need no cookies."""
+    return Client(raise_request_exception=False)
+
+
 @dataclass(frozen=True)
 class Caller:
     """Someone with a token for one workspace."""
@@ -31,7 +38,7 @@ class Caller:
         self, method: str, path: str, body: bytes = b"", *, content_type: str = "application/json", **headers: str
     ) -> HttpResponseBase:
         """Send bytes below ``/w/<workspace>/api/`` and return the response."""
-        return Client(raise_request_exception=False).generic(
+        return _client().generic(
             method,
             f"/w/{self.workspace}/api/{path}",
             body,
@@ -42,7 +49,7 @@ class Caller:
     def send_cut(self, method: str, path: str, body: bytes, *, promised: int) -> tuple[int, Any]:
         """Send fewer bytes than promised, as a connection does that breaks; return the status and what came back."""
         environ: dict[str, Any] = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(promised)}
-        response = Client(raise_request_exception=False).generic(
+        response = _client().generic(
             method,
             f"/w/{self.workspace}/api/{path}",
             content_type="application/json",

@@ -1,4 +1,4 @@
-"""Ann, ready to call."""
+"""Ann, ready to call, with either kind of token."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def ann(people: "People") -> Caller:
     return Caller(people.ann.token)
+
+
+@pytest.fixture
+def manager(people: "People") -> Caller:
+    """Return Ann with a token that may manage, too."""
+    return Caller(people.ann.personal_token())
 
 
 @pytest.fixture

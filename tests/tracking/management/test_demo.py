@@ -21,10 +21,11 @@ from tracking.management.demo.plans import ExperimentPlan, Floats, RunPlan
 from tracking.management.install import FIRST_OWNER, install
 from tracking.metrics.queries import read_series
 from tracking.registry.models import LoggedModel
-from tracking.registry.queries import model_links_by_run, search_models
-from tracking.registry.services import create_model
+from tracking.registry.queries import get_version, model_links_by_run, search_models, search_registered
+from tracking.registry.services import create_model, create_registered
 from tracking.runs.models import Experiment, Run
-from tracking.runs.queries import list_child_runs, run_row
+from tracking.runs.queries import run_row
+from tracking.runs.run_tree import list_descendants
 from tracking.runs.services import create_experiment, create_run, delete_experiment, delete_run
 from tracking.runs.types import NOTE_TAG
 from tracking.workspaces.models import ResourceGroup, Workspace
@@ -106,9 +107,9 @@ class TestDemo:
         assert ResourceGroup.objects.get().name == "default"
 
     def test_has_a_search_with_a_child_for_each_trial(self, workspace: Workspace) -> None:
-        children = list_child_runs(run=run_named("search-width-dropout"), limit=100)
+        children = list_descendants(run=run_named("search-width-dropout"), limit=100)
 
-        assert [child.name for child in children] == [f"trial-{number:02d}" for number in range(RUNS)]
+        assert [child.row.name for child in children] == [f"trial-{number:02d}" for number in range(RUNS)]
 
     def test_logs_what_is_planned(self, workspace: Workspace) -> None:
         run = run_named("mixup")
@@ -149,7 +150,12 @@ class TestDemo:
     def test_has_a_logged_model_with_its_metrics(self, workspace: Workspace) -> None:
         run = run_named("baseline")
 
-        page = search_models(workspace=workspace, experiment_ids=[str(run.experiment_id)], max_results=10)
+        page = search_models(
+            workspace=workspace,
+            experiment_ids=[str(run.experiment_id)],
+            filter_text=f"source_run_id = '{run.uid}'",
+            max_results=10,
+        )
 
         (model,) = page.rows
         assert (model.name, model.status.value, model.source_run_uid) == (
@@ -185,6 +191,15 @@ class TestDemo:
     def test_tells_what_is_missing_before_the_first_start(self, db: None) -> None:
         with pytest.raises(CommandError, match="no active user named 'owner'"):
             demo()
+
+    def test_registers_the_models_of_its_best_runs(self, workspace: Workspace) -> None:
+        (model,) = search_registered(workspace=workspace, max_results=10).rows
+
+        runs = {
+            alias.name: get_version(workspace=workspace, name=model.name, version=str(alias.version)).run_uid
+            for alias in model.aliases
+        }
+        assert runs == {"champion": run_named("baseline").uid, "challenger": run_named("mixup").uid}
 
 
 class TestRemove:
@@ -236,6 +251,19 @@ class TestRemove:
         assert set(Run.objects.all()) == set(mine)
         assert list(LoggedModel.objects.all()) == [model]
         assert set(Experiment.objects.filter(is_default=False)) == {vision, own, model.experiment}
+
+    def test_leaves_what_others_registered(self, installed: None) -> None:
+        ann, now = create_user(username="ann", by=None, now=utc_now()), utc_now()
+        demo("--runs", "6")
+        demo("--remove")
+        workspace = Workspace.objects.get(name="demo")
+        create_registered(workspace=workspace, name="flowers-resnet50", description="mine", tags=[], by=ann, now=now)
+        demo("--runs", "6")
+
+        demo("--remove")
+
+        (left,) = search_registered(workspace=workspace, max_results=10).rows
+        assert (left.description, left.version_count) == ("mine", 0)
 
     def test_makes_room_for_another_demo(self, installed: None) -> None:
         demo("--runs", "1")

@@ -36,7 +36,9 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
     """Return what starts a supervisor; afterwards nothing that it started is left."""
     started: list[Supervised] = []
 
-    def start(programs: Mapping[str, str], **patience: float) -> Supervised:
+    def start(programs: Mapping[str, str], *, is_up: bool = False, **patience: float) -> Supervised:
+        if is_up:
+            (tmp_path / "up").touch()
         started.append(Supervised.start(tmp_path, programs, **patience))
         return started[-1]
 
@@ -59,12 +61,23 @@ def wait_for_the_end_of(*pids: str) -> None:
 
 class TestStart:
     def test_runs_every_program_in_its_folder(self, supervise: Supervise) -> None:
-        supervised = supervise({"one": ONE, "two": TWO})
+        supervised = supervise({"one": ONE, "two": TWO}, is_up=True)
 
         (one,), (two,) = supervised.lines("one"), supervised.lines("two")
         assert is_running(one)
         assert is_running(two)
         assert one != two
+
+    def test_starts_the_others_when_it_is_up(self, supervise: Supervise) -> None:
+        supervised = supervise({"one": ONE, "two": TWO}, first=0.1)
+        (pid,) = supervised.lines("one")
+        os.kill(int(pid), signal.SIGKILL)
+        supervised.lines("one", at_least=2)
+        assert not (supervised.folder / "two").exists()
+
+        (supervised.folder / "up").touch()
+
+        assert len(supervised.lines("two")) == 1
 
     def test_greets_once_as_soon_as_it_is_up(self, supervise: Supervise) -> None:
         supervised = supervise({"one": ONE}, first=0.1)
@@ -92,7 +105,7 @@ class TestStart:
 
 class TestRestart:
     def test_replaces_a_child_that_was_killed_and_leaves_the_others(self, supervise: Supervise) -> None:
-        supervised = supervise({"one": ONE, "two": TWO}, first=0.1)
+        supervised = supervise({"one": ONE, "two": TWO}, is_up=True, first=0.1)
         (killed,), (other,) = supervised.lines("one"), supervised.lines("two")
 
         os.kill(int(killed), signal.SIGKILL)
@@ -131,7 +144,7 @@ class TestRestart:
 class TestStop:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_asks_every_child_and_waits_for_it(self, supervise: Supervise, number: signal.Signals) -> None:
-        supervised = supervise({"polite": POLITE, "one": ONE})
+        supervised = supervise({"polite": POLITE, "one": ONE}, is_up=True)
         supervised.lines("polite")
         (one,) = supervised.lines("one")
 
@@ -170,7 +183,7 @@ class TestStop:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
     def test_reaches_the_children_even_if_the_supervisor_is_killed(self, supervise: Supervise) -> None:
-        supervised = supervise({"polite": POLITE, "one": ONE})
+        supervised = supervise({"polite": POLITE, "one": ONE}, is_up=True)
         supervised.lines("polite")
         (one,) = supervised.lines("one")
 

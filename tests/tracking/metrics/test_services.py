@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, suppress
 import numpy as np
 import pytest
 from django.db import connection
+from django.db.models import Func, IntegerField
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -372,3 +373,12 @@ class TestLogBatch:
             everything.timestamps_ms[place],
         )
         assert series.latest_value == (None if np.isnan(value) else value)
+
+    def test_is_not_compressed_while_the_client_waits(self, run: Run) -> None:
+        log_points(run, "loss", curve(1000))
+
+        size = "length" if connection.vendor == "sqlite" else "pg_column_size"
+        payload, stored = MetricSegment.objects.values_list(
+            "payload", Func("payload", function=size, output_field=IntegerField())
+        ).get()
+        assert stored >= len(payload) > 16_000

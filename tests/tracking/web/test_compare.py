@@ -103,6 +103,19 @@ class TestCompare:
 
         assert re.findall(r'href="\?runs=(\w+)"\s+aria-label="Take first out"', html) == [second.uid]
 
+    def test_takes_in_a_run_of_another_experiment(self, bob: Client, people: People, experiment: Experiment) -> None:
+        first = add_run(experiment, "first")
+        elsewhere = add_experiment(people.workspace, "other")
+        second, third = add_run(elsewhere, "second otter"), add_run(elsewhere, "third otter")
+
+        several = bob.get(URL, {"runs": first.uid, "add": "OTTER"}).content.decode()
+        one = bob.get(URL, {"runs": first.uid, "add": third.uid[:9], "only": "diff"})
+        again = bob.get(URL, {"runs": first.uid, "add": "first"}).content.decode()
+
+        assert f'href="?runs={first.uid},{second.uid}"' in several
+        assert one["Location"] == f"{URL}?runs={first.uid},{third.uid}&only=diff"
+        assert "No other run of this workspace fits." in again
+
     def test_names_runs_that_it_does_not_have(self, bob: Client, experiment: Experiment) -> None:
         run = add_run(experiment, "one")
 

@@ -68,6 +68,15 @@ class TestDeletePlan:
         assert done(deletion).state == State.DONE
         assert not Experiment.objects.filter(pk=experiment.pk).exists()
 
+    def test_is_named_after_what_went(self, owner: Client, people: People, experiment: Experiment) -> None:
+        run = a_run(an_experiment(people.workspace, "two"), name="vole")
+        ask(people.ann, experiment_target(experiment))
+        ask(people.ann, Target(Kind.RUN, workspace="default", run_ids=(run.uid,)))
+
+        page = html.unescape(owner.get("/work").content.decode())
+
+        assert ("Experiment “one” in default" in page, "Run “vole” in default" in page) == (True, True)
+
     def test_takes_the_runs_that_the_workbench_has_chosen(self, ann: Client, experiment: Experiment) -> None:
         otter, badger = Run.objects.order_by("pk")
 

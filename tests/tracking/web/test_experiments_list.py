@@ -11,6 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tests.tracking.web.filling import add_run
+from tracking.artifacts.queries import measure_experiment, run_folder
+from tracking.artifacts.services import put_file
 from tracking.core.clock import utc_now
 from tracking.core.memory import Memory
 from tracking.metrics.models import MetricBlock, MetricSegment
@@ -244,6 +246,29 @@ class TestExperimentList:
         assert set(points_on(page)) == {"small"}
         assert set(points_on(whole)) == {"small", "large"}
         assert "sort=activity" in link[1]
+
+    def test_measures_artifacts_when_asked(self, client: Client, people: People) -> None:
+        sweep, _ = add(people, "sweep", "without files")
+        run = add_run(sweep, "run")
+        for name in ("a.bin", "deep/b.bin"):
+            put_file(workspace=people.workspace, path=run_folder(run) / name, chunks=[b"x" * 700], size_bytes=700)
+        client.force_login(people.bob.user)
+
+        page = client.get(URL).content.decode()
+        measured = client.get(URL, {"sizes": "all"}).content.decode()
+        (found,) = json.loads(client.get(f"{URL}.json", {"q": "sweep", "sizes": "all"}).getvalue())["experiments"]
+
+        assert ("Measure artifacts" in page, "1.4 KiB" in page) == (True, False)
+        assert re.findall(r'nowrap">([\d.]+ KiB)</td>', measured) == ["1.4 KiB"]
+        assert found["artifact_bytes"] == 1400
+        held = measure_experiment(workspace=people.workspace, experiment_id=sweep.pk, limit=1)
+        assert (held.files, held.size_bytes, held.is_exact) == (1, 700, False)
+
+    def test_names_who_created_them(self, client: Client, people: People) -> None:
+        add(people, "sweep")
+        client.force_login(people.bob.user)
+
+        assert '<td class="cell-cut" title="ann">ann</td>' in client.get(URL, {"q": "sweep"}).content.decode()
 
     def test_is_a_file_too(self, client: Client, people: People) -> None:
         add(people, "=cmd()", "vision/cats")

@@ -1,10 +1,13 @@
 """The first page."""
 
+import re
+
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
+from tests.tracking.web.filling import log
 from tracking.core.clock import utc_now
 from tracking.runs.models import Run
 from tracking.runs.queries import get_experiment
@@ -53,6 +56,18 @@ class TestHome:
         assert f'href="/w/default/experiments/{run.experiment_id}"' in page
         assert "&lt;b&gt;quiet&lt;/b&gt; otter" in page
 
+    def test_shows_how_well_they_run(self, client: Client, people: People) -> None:
+        run, other = start_runs(people, "otter", "vole")
+        log(run, {"val/acc": [0.5, 0.75], "lr": [0.1]})
+        log(other, {"lr": [0.1]})
+        client.force_login(people.bob.user)
+
+        part = client.get("/", headers={"HX-Request": "true", "HX-Target": "running"}).content.decode()
+
+        assert "<html" not in part
+        assert re.findall(r'class="running-metric" title="([^"]*)"><span>([\d.]*) ', part) == [("val/acc", "0.75")]
+        assert part.count("<path") == 1
+
     def test_offers_the_snippet(self, client: Client, people: People) -> None:
         client.force_login(people.bob.user)
 
@@ -73,13 +88,12 @@ class TestHome:
     ) -> None:
         client.force_login(people.bob.user)
         start_runs(people, "first")
-        with django_assert_num_queries(
-            7
-        ):  # session, user, whether they own the server, roles, workspaces, runs, experiments
+        # session, user, whether they own the server, roles, workspaces, runs, experiments, their tags and their metrics
+        with django_assert_num_queries(9):
             client.get("/")
         start_runs(people, *(f"run-{i}" for i in range(10)))
 
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(9):
             response = client.get("/")
 
         assert response.content.count(b"/w/default/runs/") == 11

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tracking.web.markup import MAX_HIGHLIGHTED, render_code, render_markdown
+from tracking.web.markup import MAX_HIGHLIGHTED, plain_text, render_code, render_markdown
 
 
 class TestRenderMarkdown:
@@ -34,6 +34,13 @@ class TestRenderMarkdown:
 
     def test_tells_nobody_where_a_link_was_followed_from(self) -> None:
         assert 'rel="noopener noreferrer nofollow"' in render_markdown("[wiki](https://example.org)")
+
+
+class TestPlainText:
+    def test_leaves_the_marks_out(self) -> None:
+        text = "# Why\n\nUse `lr`, **not**\n[this](https://x.example).\n\n- one\n- two\n\n```py\nx = 1\n```\n"
+
+        assert plain_text(text) == "Why Use lr, not this. one two x = 1"
 
 
 class TestRenderCode:

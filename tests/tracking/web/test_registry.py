@@ -1,6 +1,7 @@
 """The pages of models: the lists, a registered model, and what contributors change there."""
 
 import json
+import re
 
 import pytest
 from django.test import Client
@@ -8,11 +9,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tests.tracking.api.caller import Caller
-from tracking.registry.models import ModelAlias, RegisteredModel
+from tracking.registry.models import ModelAlias, ModelVersion, RegisteredModel
 from tracking.runs.models import Run
 from tracking.runs.removal import purge_runs
 
 LIST, PAGE = "/w/default/models", "/w/default/models/net 模型"
+VERSION = f"{PAGE}/versions/1"
 
 
 @pytest.fixture
@@ -62,6 +64,8 @@ class TestModelList:
 
         for part in ("deep", f"models:/{info['model_id']}", "sklearn", "Uploading", "otter 3"):
             assert part in page
+        other = Caller(people.ann.token).post("experiments/create", {"name": "other"})["experiment_id"]
+        assert "otter 3" not in read(ann, f"{LIST}?show=logged&experiment={other}")
         (row,) = json.loads(ann.get(f"{LIST}?show=logged&format=json").getvalue())["logged_models"]
         assert (row["model_id"], row["run_id"]) == (info["model_id"], run)
 
@@ -113,6 +117,30 @@ class TestModelDetail:
         assert list(ModelAlias.objects.values_list("name", "version__version")) == [("live", 2)]
         assert RegisteredModel.objects.get().description == "new\ntext"
 
+    def test_is_renamed_and_tagged(self, ann: Client, run: str) -> None:
+        said = ann.post(PAGE, {"action": "rename", "name": "net 2"}, follow=True).content.decode()
+        renamed = PAGE.replace("net 模型", "net 2")
+        ann.post(renamed, {"action": "set_tag", "key": "task", "value": "otters"})
+        ann.post(renamed, {"action": "delete_tag", "key": "team"})
+
+        assert "It is called net 2 now." in said
+        assert list(RegisteredModel.objects.values_list("name", "tags__key", "tags__value")) == [
+            ("net 2", "task", "otters")
+        ]
+
+    def test_keeps_its_name_where_the_new_one_is_taken(self, ann: Client, people: People, run: str) -> None:
+        Caller(people.ann.token).post("registered-models/create", {"name": "vgg"})
+
+        assert "already exists" in ann.post(PAGE, {"action": "rename", "name": "vgg"}, follow=True).content.decode()
+
+    def test_is_deleted_by_whoever_types_its_name(self, ann: Client, run: str) -> None:
+        assert "toast-error" in ann.post(PAGE, {"action": "delete", "confirm": "net"}, follow=True).content.decode()
+        assert RegisteredModel.objects.exists()
+
+        ann.post(PAGE, {"action": "delete", "confirm": "net 模型"}, follow=True)
+
+        assert not RegisteredModel.objects.exists()
+
     @pytest.mark.parametrize(("alias", "version"), [("v1", "1"), ("live", "9"), ("live", "x"), ("a b", "1")])
     def test_says_what_was_wrong(self, ann: Client, run: str, alias: str, version: str) -> None:
         page = ann.post(PAGE, {"action": "set_alias", "alias": alias, "version": version}, follow=True)
@@ -130,6 +158,45 @@ class TestModelDetail:
         assert ann.get("/w/default/models/vgg").status_code == 404
         ann.force_login(people.cleo.user)
         assert ann.get(PAGE).status_code == 404
+
+
+class TestVersionDetail:
+    def test_shows_the_way_from_the_run_to_the_aliases(self, ann: Client, run: str) -> None:
+        page = read(ann, VERSION)
+
+        way = re.search(r'<ol class="lineage">(.*?)</ol>', page)
+        assert way is not None
+        assert re.findall(r'title="([^"]*)"', way[1]) == ["Default", "otter 3", "1", "champion"]
+        assert "models:/net 模型/1" in page
+
+    def test_outlives_the_run(self, ann: Client, run: str) -> None:
+        purge_runs(pks=[Run.objects.get(uid=run).pk])
+
+        assert (f"runs:/{run}/m" in read(ann, VERSION), "otter 3" in read(ann, VERSION)) == (True, False)
+
+    def test_is_described_and_tagged(self, ann: Client, run: str) -> None:
+        ann.post(VERSION, {"action": "describe", "description": "*best*"})
+        ann.post(VERSION, {"action": "set_tag", "key": "data", "value": "2026"})
+        page = read(ann, VERSION)
+        ann.post(VERSION, {"action": "delete_tag", "key": "data"})
+
+        assert ("<em>best</em>" in page, "data: 2026" in page) == (True, True)
+        assert "data: 2026" not in read(ann, VERSION)
+
+    def test_is_deleted_with_its_aliases(self, ann: Client, run: str) -> None:
+        page = ann.post(VERSION, {"action": "delete"}, follow=True)
+
+        assert page.redirect_chain[-1][0].endswith("/models/net%20%E6%A8%A1%E5%9E%8B")
+        assert list(ModelVersion.objects.values_list("version", flat=True)) == [2]
+        assert not ModelAlias.objects.exists()
+        assert ann.get(VERSION).status_code == 404
+
+    def test_is_not_for_readers_to_change(self, client: Client, people: People, run: str) -> None:
+        client.force_login(people.bob.user)
+
+        assert 'name="action"' not in read(client, VERSION)
+        assert client.post(VERSION, {"action": "delete"}).status_code == 403
+        assert client.get(f"{PAGE}/versions/x").status_code in (400, 404)
 
 
 class TestRun:

@@ -18,9 +18,9 @@ from tracking.core.memory import Memory
 from tracking.metrics.services import log_batch
 from tracking.metrics.types import Metric
 from tracking.registry.services import create_model, log_inputs
-from tracking.runs.models import Run, RunTag
+from tracking.runs.models import Run
 from tracking.runs.queries import get_experiment
-from tracking.runs.services import create_run, delete_run, log_datasets, update_run
+from tracking.runs.services import create_run, delete_run, log_datasets, set_tags, update_run
 from tracking.runs.types import CONTEXT_TAG, NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunStatus
 from tracking.web.runs import MAX_METRICS
 
@@ -131,6 +131,18 @@ class TestOverview:
         assert cells(page, "a")[:3] == ["NaN", "\u2013", "\u2013"]
         assert cells(page, "b")[:1] == ["\u2212∞"]
 
+    def test_is_brought_up_to_date_while_the_run_goes_on(self, bob: Client, people: People, run: Run) -> None:
+        log_batch(run=run, metrics=[Metric("loss", 1.5, 0, 0)], params=[], tags=[])
+        asking = {"HX-Request": "true", "HX-Target": "run-metrics"}
+
+        live = bob.get(url_of(run), headers=asking).content.decode()
+        update_run(run=run, status=RunStatus.FINISHED, ended_at=utc_now(), name="")
+        ended = bob.get(url_of(run), headers=asking).content.decode()
+
+        assert ("<html" in live, cells(live, "loss")[0]) == (False, "1.5")
+        assert ('hx-trigger="every' in live, 'hx-trigger="every' in ended) == (True, False)
+        assert ("Running for" in live, "Running for" in ended, "Finished" in ended) == (True, False, True)
+
     def test_leaves_system_metrics_to_their_tab(self, bob: Client, run: Run) -> None:
         log_batch(run=run, metrics=[Metric("system/cpu", 1.0, 1, 0), Metric("loss", 1.0, 1, 0)], params=[], tags=[])
 
@@ -217,6 +229,17 @@ class TestOverview:
         assert f'href="{url_of(child)}"' in page_of(bob, run)
         assert re.search(rf'href="{url_of(run)}"\s+data-parent', page_of(bob, child))
 
+    def test_shows_runs_inside_runs_as_a_tree(self, bob: Client, people: People, run: Run) -> None:
+        first, second = (start(people, name, Pair(PARENT_RUN_TAG, run.uid)) for name in ("first", "second"))
+        inner = start(people, "inner", Pair(PARENT_RUN_TAG, first.uid))
+        set_tags(run=run, tags=[Pair(PARENT_RUN_TAG, inner.uid)])  # a circle
+
+        page = page_of(bob, run)
+
+        lines = re.findall(r'<th class="depth-(\d)".*?title="(\w+)"', page, re.S)
+        assert lines == [("1", "first"), ("2", "inner"), ("1", "second")]
+        assert second.uid in page
+
     def test_survives_a_parent_that_does_not_exist(self, bob: Client, people: People) -> None:
         assert "data-parent" not in page_of(bob, start(people, "orphan", Pair(PARENT_RUN_TAG, "f" * 32)))
 
@@ -239,25 +262,6 @@ class TestOverview:
             page = page_of(bob, run)
 
         assert cells(page, "m9")[0] == "1"
-
-
-class TestNote:
-    def test_is_written_on_the_page(self, client: Client, people: People, run: Run) -> None:
-        client.force_login(people.ann.user)
-
-        assert client.post(f"{url_of(run)}/note", {"note": "**new**\r\nline"}).status_code == 302
-
-        assert "<strong>new</strong>" in page_of(client, run)
-        assert RunTag.objects.get(run=run, key__name=NOTE_TAG).value == "**new**\nline"
-
-    def test_is_not_for_readers_to_write(self, bob: Client, run: Run) -> None:
-        assert bob.post(f"{url_of(run)}/note", {"note": "x"}).status_code == 403
-        assert "Write a note" not in page_of(bob, run)
-
-    def test_is_not_cut_behind_ones_back(self, client: Client, people: People, run: Run) -> None:
-        client.force_login(people.ann.user)
-
-        assert client.post(f"{url_of(run)}/note", {"note": "x" * 9000}).status_code == 400
 
 
 class TestTabs:

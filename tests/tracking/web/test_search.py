@@ -10,9 +10,11 @@ from pytest_django import DjangoAssertNumQueries
 from tests.support.people import People
 from tests.tracking.web.filling import add_experiment, add_run
 from tracking.core.clock import utc_now
+from tracking.registry.services import create_registered
 from tracking.runs.models import Run
 from tracking.runs.services import delete_run
-from tracking.workspaces.services import create_workspace
+from tracking.workspaces.services import assign_role, create_workspace
+from tracking.workspaces.types import Role
 
 
 @pytest.fixture
@@ -32,6 +34,26 @@ class TestSearch:
 
         assert hits(client, q="SWEEP") == ["digits/sweep"]
         assert hits(client, q="cosine") == ["cosine-long"]
+
+    def test_finds_models(self, client: Client, people: People) -> None:
+        create_registered(
+            workspace=people.workspace, name="digit net", description="", tags=[], by=people.ann.user, now=utc_now()
+        )
+        client.force_login(people.bob.user)
+
+        assert hits(client, q="DIGIT") == ["digit net"]
+        client.force_login(people.cleo.user)
+        assert hits(client, q="DIGIT") == []
+
+    def test_finds_groups_for_those_who_have_a_role_there(self, client: Client, people: People) -> None:
+        group = people.workspace.group
+        link = f'href="/groups/{group.name}"'
+        client.force_login(people.bob.user)
+        before = client.get("/search", {"q": group.name}).content.decode()
+
+        assign_role(user=people.bob.user, role=Role.READER, group=group, by=None, now=utc_now())
+
+        assert (link in before, link in client.get("/search", {"q": group.name}).content.decode()) == (False, True)
 
     def test_finds_a_run_by_the_beginning_of_its_id(self, client: Client, people: People, run: Run) -> None:
         client.force_login(people.bob.user)
@@ -73,5 +95,5 @@ class TestSearch:
         for number in range(10):
             add_run(run.experiment, f"cosine {number}")
 
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(8):
             hits(client, q="cosine")

@@ -3,8 +3,7 @@
 from tracking.api.base import endpoint
 from tracking.api.portal import shapes
 from tracking.api.portal.base import Call, Nothing
-
-VERSION = "0.1.0"
+from tracking.core.version import VERSION
 
 
 @endpoint(Nothing)

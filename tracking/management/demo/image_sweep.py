@@ -46,6 +46,8 @@ class Fate:
     note: str = ""
 
 
+# The runs whose models are registered, and what points to them.
+ALIASES = {"baseline": "champion", "mixup": "challenger"}
 FATES = {
     "cosine-long": Fate(status=RunStatus.RUNNING, part=0.7),
     "lr-too-high": Fate(is_diverging=True, note="Diverged in epoch 9: **do not** go above `1e-1`."),
@@ -101,7 +103,7 @@ def _run(number: int, rng: np.random.Generator, now: datetime, data: tuple[Datas
         datasets=data,
         files=_files(rng, fate, series, learning_rate),
     )
-    return replace(plan, model=_model(series, learning_rate, data[1])) if base == "baseline" else plan
+    return replace(plan, model=_model(base, series, learning_rate, data[1])) if base in ALIASES else plan
 
 
 def _series(rng: np.random.Generator, learning_rate: float, fate: Fate, *, weight_decay: bool) -> tuple[Series, ...]:
@@ -164,9 +166,11 @@ def _files(rng: np.random.Generator, fate: Fate, series: tuple[Series, ...], lea
     }
 
 
-def _model(series: tuple[Series, ...], learning_rate: float, evaluated_on: DatasetLogged) -> ModelPlan:
+def _model(base: str, series: tuple[Series, ...], learning_rate: float, evaluated_on: DatasetLogged) -> ModelPlan:
     return ModelPlan(
         name="flowers-resnet50",
+        alias=ALIASES[base],
+        description=f"From the run *{base}*, learning rate `{learning_rate:.2g}`.",
         model_type="classifier",
         step=LAST_STEP,
         params={"learning_rate": f"{learning_rate:.2g}", "classes": str(len(CLASSES))},

@@ -24,9 +24,14 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """A logged model that a run makes at the end, with the run's last metrics on a dataset."""
+    """A logged model that a run makes at the end, with the run's last metrics on a dataset.
+
+    It is registered under its name; ``alias`` points to that version then.
+    """
 
     name: str
+    alias: str
+    description: str
     model_type: str
     step: int
     params: Mapping[str, str]

@@ -12,7 +12,9 @@ from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidStateError
 from tracking.identity.queries import Credential
 from tracking.management.demo.writer import DEMO_TAG
+from tracking.registry.queries import get_registered, get_version, search_registered, search_versions
 from tracking.registry.removal import count_models_in, count_models_of_runs
+from tracking.registry.services import delete_registered, delete_version
 from tracking.runs.queries import count_runs, search_experiments, search_runs
 from tracking.runs.removal import runs_named
 from tracking.runs.types import ExperimentRow, Lifecycle
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MINE = f"tags.`{DEMO_TAG}` = 'true'"
 MAX_EXPERIMENTS = 1_000
+MAX_MODELS = 1_000
 MAX_RUNS = 1_000  # as many as the demo makes at most
 
 
@@ -44,11 +47,12 @@ def list_demo_experiments(*, workspace: "Workspace") -> list[ExperimentRow]:
 
 
 def remove_demo(*, workspace: "Workspace", by: "User", now: datetime) -> Iterator[Removed]:
-    """Remove the demo's experiments one after the other, telling of each when it is gone.
+    """Remove the demo's registered models, then its experiments one after the other, telling of each that is gone.
 
     :raises ConflictError: if a lock is in the way.
     :raises InvalidStateError: if a removal stands still; says why.
     """
+    _unregister(workspace, by, now)
     for row in list_demo_experiments(workspace=workspace):
         mine = _my_runs(workspace, row)
         is_kept = _has_more(workspace, row, mine)
@@ -56,6 +60,16 @@ def remove_demo(*, workspace: "Workspace", by: "User", now: datetime) -> Iterato
             yield Removed(row.name, 0, 0, is_kept)
         else:
             yield _remove(workspace, row, mine, by, now, is_kept=is_kept)
+
+
+def _unregister(workspace: "Workspace", by: "User", now: datetime) -> None:
+    """Take away the versions that the demo registered, and the model that it made if nothing else is left of it."""
+    for row in search_versions(workspace=workspace, filter_text=MINE, max_results=MAX_MODELS).rows:
+        version = get_version(workspace=workspace, name=row.model_name, version=str(row.version))
+        delete_version(version=version, by=by, now=now)
+    for left in search_registered(workspace=workspace, filter_text=MINE, max_results=MAX_MODELS).rows:
+        if not left.version_count:
+            delete_registered(model=get_registered(workspace=workspace, name=left.name), by=by, now=now)
 
 
 def _remove(

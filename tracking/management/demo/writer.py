@@ -10,22 +10,36 @@ from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import run_folder
 from tracking.artifacts.services import put_file
 from tracking.core.clock import to_ms
+from tracking.core.errors import AlreadyExistsError
 from tracking.management.demo.plans import ExperimentPlan, ModelPlan, RunPlan
 from tracking.metrics.services import log_batch
 from tracking.metrics.types import MAX_BATCH_METRICS, Metric
-from tracking.registry.services import create_model, finish_model, log_batch_on_models, log_inputs, log_outputs
+from tracking.registry.queries import get_registered
+from tracking.registry.services import (
+    create_model,
+    create_registered,
+    create_version,
+    finish_model,
+    log_batch_on_models,
+    log_inputs,
+    log_outputs,
+    set_alias,
+)
+from tracking.registry.sources import Given
 from tracking.registry.types import LoggedModelStatus, ModelMetric
 from tracking.runs.services import create_experiment, create_run, update_run
 from tracking.runs.types import NOTE_TAG, PARENT_RUN_TAG, Pair, RunStatus
 
 if TYPE_CHECKING:
     from tracking.identity.models import User
+    from tracking.registry.models import LoggedModel
     from tracking.runs.models import Experiment, Run
     from tracking.workspaces.models import Workspace
 
 # On every experiment and run that the demo made: what ``removal`` finds them by.
 DEMO_TAG = "mlportal.demo"
 IS_DEMO = Pair(DEMO_TAG, "true")
+REGISTERED = "Says which of ten flowers a picture shows. The **champion** answers in production."
 
 
 def write_experiment(*, workspace: "Workspace", plan: ExperimentPlan, by: "User") -> int:
@@ -37,10 +51,11 @@ def write_experiment(*, workspace: "Workspace", plan: ExperimentPlan, by: "User"
         by=by,
         now=plan.created_at,
     )
-    return sum(_write_run(experiment, run, {}) for run in plan.runs)
+    in_time = sorted(plan.runs, key=lambda run: run.started_at)
+    return sum(_write_run(experiment, run, {}, by) for run in in_time)
 
 
-def _write_run(experiment: "Experiment", plan: RunPlan, tags: Mapping[str, str]) -> int:
+def _write_run(experiment: "Experiment", plan: RunPlan, tags: Mapping[str, str], by: "User") -> int:
     run = create_run(
         experiment=experiment,
         name=plan.name,
@@ -55,14 +70,14 @@ def _write_run(experiment: "Experiment", plan: RunPlan, tags: Mapping[str, str])
     log_inputs(run=run, datasets=plan.datasets, model_uids=())
     _put_files(run, run_folder(run), plan.files)
     if plan.model is not None:
-        _write_model(experiment, run, plan.model, plan.started_at + plan.duration)
-    written = 1 + sum(_write_run(experiment, child, {PARENT_RUN_TAG: run.uid}) for child in plan.children)
+        _write_model(experiment, run, plan.model, plan.started_at + plan.duration, by)
+    written = 1 + sum(_write_run(experiment, child, {PARENT_RUN_TAG: run.uid}, by) for child in plan.children)
     if plan.status is not RunStatus.RUNNING:
         update_run(run=run, status=plan.status, ended_at=plan.started_at + plan.duration, name="")
     return written
 
 
-def _write_model(experiment: "Experiment", run: "Run", plan: ModelPlan, at: datetime) -> None:
+def _write_model(experiment: "Experiment", run: "Run", plan: ModelPlan, at: datetime, by: "User") -> None:
     model = create_model(
         experiment=experiment,
         name=plan.name,
@@ -86,6 +101,27 @@ def _write_model(experiment: "Experiment", run: "Run", plan: ModelPlan, at: date
         ],
     )
     finish_model(model=model, status=LoggedModelStatus.READY, now=at)
+    _register(model, run, plan, at, by)
+
+
+def _register(logged: "LoggedModel", run: "Run", plan: ModelPlan, at: datetime, by: "User") -> None:
+    """Make a version of a logged model, of the registered model of its name, whoever made that."""
+    try:
+        model = create_registered(
+            workspace=run.workspace, name=plan.name, description=REGISTERED, tags=[IS_DEMO], by=by, now=at
+        )
+    except AlreadyExistsError:
+        model = get_registered(workspace=run.workspace, name=plan.name)
+    version = create_version(
+        model=model,
+        given=Given(source=f"models:/{logged.uid}", run_uid=run.uid, model_uid=logged.uid),
+        run_link="",
+        description=plan.description,
+        tags=[IS_DEMO],
+        by=by,
+        now=at,
+    )
+    set_alias(version=version, name=plan.alias, by=by, now=at)
 
 
 def _points(plan: RunPlan) -> list[Metric]:

@@ -11,6 +11,7 @@ from tracking.registry.queries.logged import (
     search_models,
 )
 from tracking.registry.queries.registered import (
+    find_registered,
     get_registered,
     get_version,
     get_version_by_alias,
@@ -26,6 +27,7 @@ from tracking.registry.queries.registered import (
 
 __all__ = [
     "find_models",
+    "find_registered",
     "get_model",
     "get_registered",
     "get_version",

@@ -17,7 +17,7 @@ from tracking.registry.models import (
     RunModelOutput,
 )
 from tracking.registry.types import DatasetNamed, LoggedModelRow, LoggedModelStatus, ModelLinks, ModelMetric, ModelOrder
-from tracking.runs.models import Run
+from tracking.runs.models import Experiment, Run
 from tracking.runs.queries import list_experiment_pks
 from tracking.runs.types import Pair
 from tracking.search.grammars import LOGGED_MODELS
@@ -61,13 +61,22 @@ def list_models_of_run(*, run: Run) -> list[LoggedModelRow]:
 
 
 def list_logged(
-    *, workspace: Workspace, name_contains: str = "", page_token: str = "", limit: int
+    *,
+    workspace: Workspace,
+    experiment: Experiment | None = None,
+    name_contains: str = "",
+    page_token: str = "",
+    limit: int,
 ) -> Page[LoggedModelRow]:
-    """Return active logged models, newest first; only those with this in their name. Six queries.
+    """Return active logged models, newest first; only those with this in their name, perhaps of one experiment.
+
+    Six queries.
 
     :raises InvalidParameterError: if the page token is none.
     """
     found = LoggedModel.objects.filter(workspace=workspace, deleted_at=None, name__icontains=name_contains)
+    if experiment is not None:
+        found = found.filter(experiment=experiment)
     page = filters.model_order(()).page(found, token=page_token, limit=limit)
     return Page(_model_rows(page.rows), page.next_token)
 

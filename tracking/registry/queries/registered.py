@@ -144,6 +144,12 @@ def list_registered(
     return Page(_registered_rows(page.rows), page.next_token)
 
 
+def find_registered(*, workspaces: Sequence[Workspace], text: str, limit: int) -> list[tuple[str, str]]:
+    """Return (workspace, name) of registered models whose name contains a text (any case), by name. One query."""
+    found = RegisteredModel.objects.filter(workspace__in=workspaces, name__icontains=text).order_by("name", "pk")
+    return list(found.values_list("workspace__name", "name")[:limit])
+
+
 def list_versions(*, model: RegisteredModel, page_token: str = "", limit: int) -> Page[VersionRow]:
     """Return the versions of a registered model, the newest first. Four queries.
 

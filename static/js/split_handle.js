@@ -1,0 +1,68 @@
+// The handle between the table and the charts: dragged, or moved by the arrow keys. Where it stands is in the address.
+
+const USUAL = 50; // percent of the width that the table has
+const STEP = 5;
+
+/** Write the table's share into the address, and into the links and forms of this page that lead back to it. */
+function remember(share) {
+  const withShare = (href) => {
+    const url = new URL(href);
+    if (share === USUAL) url.searchParams.delete("split");
+    else url.searchParams.set("split", share);
+    return url;
+  };
+  history.replaceState(history.state, "", withShare(location.href));
+  for (const link of document.querySelectorAll("main a[href]")) {
+    if (link.pathname === location.pathname && link.origin === location.origin) link.href = withShare(link.href);
+  }
+  for (const form of document.querySelectorAll("main form[method=get]")) {
+    form.querySelector("[name=split]")?.remove();
+    if (share === USUAL) continue;
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name: "split", value: share });
+    form.append(field);
+  }
+}
+
+export function attach(handle) {
+  const bench = handle.parentElement;
+  const [least, most] = [Number(handle.ariaValueMin), Number(handle.ariaValueMax)];
+  let share = Number(handle.ariaValueNow);
+
+  function choose(wanted) {
+    share = Math.round(Math.min(most, Math.max(least, wanted)));
+    handle.ariaValueNow = share;
+  }
+
+  function settle(wanted) {
+    choose(wanted);
+    handle.style.translate = "";
+    bench.style.setProperty("--split", share); // charts are drawn anew, so not at every pixel of the way
+    remember(share);
+  }
+
+  handle.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    handle.focus({ preventScroll: true });
+    handle.setPointerCapture(event.pointerId);
+    const { left, width } = bench.getBoundingClientRect();
+    const from = share;
+    const follow = ({ clientX }) => {
+      choose(((clientX - left) / width) * 100);
+      handle.style.translate = `${((share - from) / 100) * width}px`;
+    };
+    handle.addEventListener("pointermove", follow);
+    handle.addEventListener("lostpointercapture", () => {
+      handle.removeEventListener("pointermove", follow);
+      settle(share);
+    }, { once: true });
+  });
+  handle.addEventListener("dblclick", () => settle(USUAL));
+  handle.addEventListener("keydown", (event) => {
+    const to = { ArrowLeft: share - STEP, ArrowRight: share + STEP, Home: least, End: most, Enter: USUAL }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    settle(to);
+  });
+  handle.hidden = false;
+}
