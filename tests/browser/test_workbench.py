@@ -81,6 +81,21 @@ class TestBaseline:
         expect(page.locator("[data-run-row]").first).to_contain_text("resnet18 seed 1")
         expect(page.locator(".delta.is-better").first).to_be_visible()
 
+    def test_stays_in_sight_below_the_heads(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment, many runs"))
+        page.get_by_role("checkbox", name="Choose trial 55", exact=True).check()
+        page.get_by_role("button", name="Baseline").click()
+        page.wait_for_url(re.compile("base="))
+        box = page.locator(".workbench .table-scroll")
+        base, head = page.locator("tr.is-base .run-name"), page.locator("[data-runs-table] thead .run-name")
+
+        box.evaluate("(element) => { element.scrollTop = 400; }")
+
+        inside, above = base.bounding_box(), head.bounding_box()
+        assert inside is not None
+        assert above is not None
+        assert inside["y"] == pytest.approx(above["y"] + above["height"], abs=4)
+
 
 class TestMarks:
     def test_show_one_curve_alone_with_alt(self, page: Page) -> None:

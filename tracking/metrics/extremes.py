@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,10 +19,11 @@ WIDE = 2.0**14  # steps: the widest summaries
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """The first step at which a metric was lowest, and at which it was highest."""
+    """The first step at which a metric was lowest, and at which it was highest; ``curve``: what was read for it."""
 
     low_step: int
     high_step: int
+    curve: Points | Buckets = field(compare=False, repr=False)
 
 
 def extremes_of(*, run: Run, series: Sequence[SeriesRow]) -> dict[str, Extremes]:
@@ -58,4 +59,4 @@ def _extremes(found: Points | Buckets) -> Extremes | None:
         lows, highs = full["low_value"], full["high_value"]
     if not len(lows):
         return None
-    return Extremes(int(low_steps[np.argmin(lows)]), int(high_steps[np.argmax(highs)]))
+    return Extremes(int(low_steps[np.argmin(lows)]), int(high_steps[np.argmax(highs)]), found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from tracking.charts.direction import Direction
+from tracking.charts.sparkline import sparkline
 from tracking.core.clock import utc_now
 from tracking.metrics.extremes import Extremes, extremes_of
 from tracking.metrics.queries import series_by_run
@@ -111,9 +112,10 @@ class RunHead:
 
 @dataclass(frozen=True, slots=True)
 class MetricShown:
-    """A line of the table of metrics."""
+    """A line of the table of metrics; ``spark``: its curve, "" where there is none."""
 
     key: str
+    spark: str
     last: str
     lowest: str
     lowest_at: str
@@ -308,7 +310,7 @@ def _overview(
     directions = Directions.from_tags(experiment_tags(experiment_ids=[row.experiment_id]))
     return {
         "note": render_markdown(tags.get(NOTE_TAG, "")) if tags.get(NOTE_TAG, "").strip() else "",
-        "figures": _figures(run, own, directions),
+        "figures": _figures(run, own, directions, extremes),
         "params": row.params,
         "param_groups": _param_groups(row.params),
         "metrics": [_metric_shown(found, extremes.get(found.key)) for found in shown],
@@ -341,8 +343,10 @@ def _param_groups(params: Sequence[Pair]) -> list[ParamGroup]:
     return [ParamGroup(prefix[:-1], tuple(members)) for prefix, members in groups.items() if members]
 
 
-def _figures(run: Run, series: Sequence[SeriesRow], directions: Directions) -> list[Figure]:
-    """Return the metrics that say most, at most ``MAX_FIGURES``, with their curves. Five queries each."""
+def _figures(
+    run: Run, series: Sequence[SeriesRow], directions: Directions, extremes: Mapping[str, Extremes]
+) -> list[Figure]:
+    """Return the metrics that say most, at most ``MAX_FIGURES``; five queries for a curve not read yet."""
     rows = {row.key: row for row in series}
     left = set(rows)
     figures: list[Figure] = []
@@ -356,7 +360,7 @@ def _figures(run: Run, series: Sequence[SeriesRow], directions: Directions) -> l
                 value=format_number(row.latest_value if best is None else best),
                 at=gettext("best"),
                 last=format_number(row.latest_value),
-                spark=spark_of(run, row),
+                spark=sparkline(extremes[metric].curve) if metric in extremes else spark_of(run, row),
             )
         )
     return figures
@@ -382,6 +386,7 @@ def _system_tags(row: RunRow) -> list[Pair]:
 def _metric_shown(row: SeriesRow, extremes: Extremes | None) -> MetricShown:
     return MetricShown(
         key=row.key,
+        spark=sparkline(extremes.curve) if extremes else "",
         last=format_number(row.latest_value),
         lowest=NOTHING if row.min_value is None else format_number(row.min_value),
         lowest_at=format_count(extremes.low_step) if extremes else "",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect, render
-from django.utils.safestring import SafeString
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -16,26 +14,15 @@ from tracking.identity.services import issue_tracking_token
 from tracking.identity.types import TRACKING_TOKEN_LIFE
 from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of, workspace_page
-from tracking.web.formats import format_count, spell_marks, time_element, unnamed
+from tracking.web.formats import format_count
+from tracking.web.fragments import render_page
 from tracking.web.limits import limits_shown
+from tracking.web.running import MAX_RUNNING, running_list
 from tracking.web.snippets import tracking_uri, training_snippets
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
-    from tracking.runs.models import Run
     from tracking.workspaces.models import Workspace
-
-MAX_RUNNING_SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class RunningShown:
-    """A line of what runs now in the workspace."""
-
-    uid: str
-    name: str
-    experiment: str
-    started: SafeString
 
 
 @never_cache
@@ -49,10 +36,12 @@ def workspace_detail(request: HttpRequest, workspace: Workspace) -> HttpResponse
     """
     if request.method != "POST" and not request.path.endswith("/"):
         return redirect("web:workspace_detail", workspace.name)
+    running = running_list(list_running(workspaces=[workspace], limit=MAX_RUNNING))
+    if request.headers.get("HX-Target") == "running":
+        return render_page(request, "components/running_list.html", {"workspace": workspace, **running})
     token = _new_token(request, workspace) if request.method == "POST" else ""
     username = credential_of(request).user.get_username()
     uri = tracking_uri(workspace=workspace.name, username=username, token=token)
-    running = list_running(workspaces=[workspace], limit=MAX_RUNNING_SHOWN)
     context = {
         "workspace": workspace,
         "uri": uri,
@@ -61,18 +50,9 @@ def workspace_detail(request: HttpRequest, workspace: Workspace) -> HttpResponse
         "life_minutes": int(TRACKING_TOKEN_LIFE.total_seconds() // 60),
         "experiment_count": format_count(count_experiments(workspace=workspace)),
         "warnings": [limit for limit in limits_shown(workspace) if limit.is_warning],
-        "running": [_running_shown(run) for run in running],
+        **running,
     }
-    return render(request, "workspaces/workspace_detail.html", context)
-
-
-def _running_shown(run: Run) -> RunningShown:
-    return RunningShown(
-        uid=run.uid,
-        name=unnamed(run.name),
-        experiment=spell_marks(run.experiment.name),
-        started=time_element(run.started_at, is_relative=True),
-    )
+    return render_page(request, "workspaces/workspace_detail.html", context)
 
 
 def _new_token(request: HttpRequest, workspace: Workspace) -> str:

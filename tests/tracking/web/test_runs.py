@@ -52,9 +52,9 @@ def page_of(client: Client, run: Run, tab: str = "overview") -> str:
 
 
 def cells(page: str, key: str) -> list[str]:
-    row = re.search(rf"<tr><th[^>]*>{re.escape(key)}</th>(.*?)</tr>", page)
+    row = re.search(rf"<tr><th[^>]*>{re.escape(key)}</th>(.*?)</tr>", page, re.DOTALL)
     assert row is not None, f"no row {key}"
-    return re.findall(r"<td[^>]*>(.*?)</td>", row[1])
+    return re.findall(r'<td(?! class="spark-cell")[^>]*>(.*?)</td>', row[1])
 
 
 class TestHead:
@@ -103,6 +103,7 @@ class TestOverview:
         page = page_of(bob, run)
 
         assert cells(page, "lr") == ["1e-3"]
+        assert page.count('<path d="M') == 2  # beside the name, and large on top
         at = '<span class="at-step">@ {}</span>'
         assert cells(page, "loss") == [
             "0.5",

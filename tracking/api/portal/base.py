@@ -260,3 +260,19 @@ def page_of(found: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None
     """Cut one row too many off, which says that there is a next page, and return its token."""
     rows = found[:limit]
     return rows, encode_token((rows[-1].name,)) if len(found) > limit else None
+
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def read_word(text: str, *, among: Sequence[Word], field: str) -> Word:
+    """Return the word that a body gives.
+
+    :raises InvalidParameterError: with MLflow's words, if it is none of them.
+    """
+    found = next((word for word in among if word == text), None)
+    if found is None:
+        raise InvalidParameterError(
+            f"Invalid value {text[:80]!r} for parameter {field!r} supplied: it must be one of {', '.join(among)}."
+        )
+    return found

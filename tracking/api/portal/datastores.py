@@ -10,7 +10,7 @@ from django.http import HttpResponseBase
 from tracking.api.base import endpoint, refuse_run_token
 from tracking.api.files import body_chunks, body_size, file_response
 from tracking.api.portal import datastore_shapes as shapes
-from tracking.api.portal.base import Call, Listing, Nothing, page_after, page_of, page_size
+from tracking.api.portal.base import Call, Listing, Nothing, page_after, page_of, page_size, read_word
 from tracking.artifacts.paths import ArtifactPath
 from tracking.core.errors import InvalidParameterError
 from tracking.core.json import Request
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 LINK_LIFE_S = 900
+REGISTERED = tuple(kind for kind in Kind if kind is not Kind.BUILT_IN)
 
 
 class RegisterDatastore(Request):
@@ -82,7 +83,7 @@ def register(call: Call, body: RegisterDatastore, workspace: "Workspace") -> sha
     services.register(
         workspace=workspace,
         name=body.name,
-        kind=_kind(body.kind),
+        kind=read_word(body.kind, among=REGISTERED, field="kind"),
         config=body.config or {},
         credentials=body.credentials or {},
         is_default=body.is_default or False,
@@ -178,7 +179,7 @@ def delete_files(call: Call, workspace: "Workspace", name: str, path: str) -> sh
 @endpoint(SignFile)
 def sign(call: Call, body: SignFile, workspace: "Workspace", name: str, path: str) -> shapes.Link:
     """Return an address that moves a file past this server where the store can, else the one that goes through it."""
-    verb = _verb(body.verb or Verb.GET)
+    verb = read_word(body.verb or Verb.GET, among=tuple(Verb), field="verb")
     if verb is Verb.PUT:
         access.require(credential=call.credential, workspace=workspace.name, need=Permission.WRITE)
         refuse_run_token(call.credential)
@@ -202,20 +203,3 @@ def sign(call: Call, body: SignFile, workspace: "Workspace", name: str, path: st
         expires_at=None,
         goes_through_server=True,
     )
-
-
-def _kind(text: str) -> Kind:
-    kinds = [kind for kind in Kind if kind is not Kind.BUILT_IN]
-    if text not in kinds:
-        raise InvalidParameterError(
-            f"Invalid value {text[:80]!r} for parameter 'kind' supplied: it must be one of {', '.join(kinds)}."
-        )
-    return Kind(text)
-
-
-def _verb(text: str) -> Verb:
-    if text not in [*Verb]:
-        raise InvalidParameterError(
-            f"Invalid value {text[:80]!r} for parameter 'verb' supplied: it must be one of {', '.join(Verb)}."
-        )
-    return Verb(text)

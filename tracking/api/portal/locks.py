@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 from tracking.api.base import endpoint
 from tracking.api.portal import shapes
-from tracking.api.portal.base import Call, Nothing
-from tracking.core.errors import InvalidParameterError
+from tracking.api.portal.base import Call, Nothing, read_word
 from tracking.core.json import Request
 from tracking.workspaces import queries, services
 from tracking.workspaces.types import LockLevel
@@ -37,7 +36,7 @@ def create(
     """Put a lock on a resource group, whose workspaces inherit it, or on a workspace."""
     services.create_lock(
         name=body.name,
-        level=_level(body.level),
+        level=read_word(body.level, among=tuple(LockLevel), field="level"),
         note=body.note or "",
         group=group,
         workspace=workspace,
@@ -61,13 +60,3 @@ def delete(
 ) -> None:
     """Remove a lock from what it stands on."""
     services.delete_lock(name=name, group=group, workspace=workspace, by=call.user, now=call.now)
-
-
-def _level(text: str) -> LockLevel:
-    try:
-        return LockLevel(text)
-    except ValueError:
-        levels = ", ".join(LockLevel)
-        raise InvalidParameterError(
-            f"Invalid value {text[:80]!r} for parameter 'level' supplied: it must be one of {levels}."
-        ) from None

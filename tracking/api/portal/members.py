@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 from tracking.api.base import endpoint
 from tracking.api.portal import shapes
-from tracking.api.portal.base import Call, Nothing
-from tracking.core.errors import InvalidParameterError
+from tracking.api.portal.base import Call, Nothing, read_word
 from tracking.core.json import Request
 from tracking.identity.queries import get_user
 from tracking.workspaces import queries, services
@@ -39,7 +38,7 @@ def put(
     workspace: "Workspace | None" = None,
 ) -> shapes.Member:
     """Give somebody a role here, in the place of the one that they were given here before."""
-    role = _role(body.role)
+    role = read_word(body.role, among=tuple(Role), field="role")
     user = get_user(username=username)
     services.assign_role(user=user, role=role, group=group, workspace=workspace, by=call.user, now=call.now)
     scope = "workspace" if workspace is not None else "group" if group is not None else "server"
@@ -56,13 +55,3 @@ def delete(
 ) -> None:
     """Take away the role that somebody was given here; what they inherit stays."""
     services.remove_role(username=username, group=group, workspace=workspace, by=call.user, now=call.now)
-
-
-def _role(text: str) -> Role:
-    try:
-        return Role(text)
-    except ValueError:
-        roles = ", ".join(Role)
-        raise InvalidParameterError(
-            f"Invalid value {text[:80]!r} for parameter 'role' supplied: it must be one of {roles}."
-        ) from None

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tracking.api.base import endpoint
 from tracking.api.portal import person_shapes as shapes
-from tracking.api.portal.base import Call, Listing, Nothing, page_after, page_size
+from tracking.api.portal.base import Call, Listing, Nothing, page_after, page_size, read_word
 from tracking.core.errors import InvalidParameterError, NotFoundError
 from tracking.core.json import Request
 from tracking.core.pages import encode_token
@@ -94,11 +94,7 @@ def _person(username: str) -> "User":
 
 
 def _role(text: str | None) -> Role | None:
-    if not text:
-        return None
-    if text not in tuple(Role):
-        raise InvalidParameterError(f"role must be one of {', '.join(Role)}, it is {text[:80]!r}.")
-    return Role(text)
+    return read_word(text, among=tuple(Role), field="role") if text else None
 
 
 def _shown(user: "User") -> shapes.User:
