@@ -29,7 +29,7 @@ log = structlog.get_logger("mlportal.worker")
 SWEEP_EVERY_S = 5
 BROKER_TIMEOUT_S = 1  # a request that only wants to wake a worker up must not wait for a broker that is down
 POLL_S = 0.2  # how often the worker looks into the folder of messages
-CHECKPOINT_PAGES = 500  # SQLite's own are 1,000
+CHECKPOINT_PAGES = 500  # a web process has 4,000 (portal.settings)
 VISIBILITY_TIMEOUT_S = 3_600  # far beyond what a task takes: their work is cut into slices of seconds
 
 

@@ -41,13 +41,7 @@ def tests(goal: str, what: str, *selected: str) -> Callable[[Place], list[Figure
 
 def lighthouse(place: Place) -> list[Figure]:
     """G13: what Lighthouse says of the runs page on a desktop; installed from npm into a temporary folder."""
-    folder = Path(place.state).parent / "lighthouse"
-    folder.mkdir(exist_ok=True)
-    npm = shutil.which("npm")
-    if npm is None:
-        raise LookupError("npm is not installed")
-    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), LIGHTHOUSE]
-    subprocess.run(install, capture_output=True, check=True)
+    folder = _install_lighthouse(Path(place.state).parent / "lighthouse")
     cookies = json.loads(Path(place.state).read_text())["cookies"]
     headers = {"Cookie": "; ".join(f"{one['name']}={one['value']}" for one in cookies)}
     ours = _audit(folder, place.page("curves"), headers)
@@ -83,6 +77,19 @@ def deletion(place: Place) -> list[Figure]:
         Figure("G18", "deleting 100,000 runs: until the answer", 1.0, "s", answered_s),
         Figure("G18", "deleting 100,000 runs: longest time between two steps", 2.0, "s", max(gaps), note=took),
     ]
+
+
+def _install_lighthouse(folder: Path) -> Path:
+    """Install Lighthouse. :raises LookupError: if it cannot be had, with the reason."""
+    folder.mkdir(exist_ok=True)
+    npm = shutil.which("npm")
+    if npm is None:
+        raise LookupError("Lighthouse needs npm, which is not installed")
+    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), LIGHTHOUSE]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LookupError(f"npm cannot install {LIGHTHOUSE}: {' '.join(done.stderr.split())[:120]}")
+    return folder
 
 
 def _audit(folder: Path, url: str, headers: dict[str, str]) -> dict[str, float]:

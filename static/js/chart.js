@@ -7,11 +7,13 @@
 //   axis      {x: "step" | "time" | "relative" | "metric", xMetric, isLogX, isLogY, isClipped, range: [from, to] | null}
 //   template  the fixed part of the figure (tracking/charts/template.py)
 //   mostWithBand  up to so many curves have their band and their raw curve
+//   isLive    whether the curves grow: the axis of x then reaches a little further than they do
 //   text      words in the reader's language
 //   onRange   called with [from, to] or null when the reader zooms
 //   onHover   called with x (as in the traces) and the nearest run, or with nulls
 import { areBars, barLayout, barsOf } from "./chart_bars.js";
-import { axisName, css, dataOf, isLogX, label, layoutOf, litOf, themed, unitOf } from "./chart_figure.js";
+import { axisName, css, dataOf, drawnOf, isLogX, label, layoutOf, litOf, themed, unitOf } from "./chart_figure.js";
+import { grow, reachOf } from "./chart_growth.js";
 import { hideTooltip, showTooltip } from "./chart_tooltip.js";
 
 /* global Plotly */
@@ -58,13 +60,15 @@ export function plotlyIsHere() {
 /** Draw a chart in an element that has a height. */
 export async function draw(element, spec) {
   const unit = unitOf(spec);
-  const state = { spec, unit, lit: null, size: sizeOf(element), left: 0 };
+  const state = { spec, unit, lit: null, size: sizeOf(element), left: 0, reach: null, look: "" };
   state.resizer = new ResizeObserver(() => resize(element));
   state.redraw = () => update(element, state.spec);
   live.set(element, state);
   nameAxis(element, state);
   tellHeight(element, state);
-  await Plotly.newPlot(element, ...figureOf(state), CONFIG);
+  const figure = figureOf(state);
+  state.look = lookOf(...figure);
+  await Plotly.newPlot(element, ...figure, CONFIG);
   if (live.get(element) !== state) return; // purged meanwhile
   makeRoom(element);
   element.on("plotly_relayout", (change) => tellRange(element, change));
@@ -84,17 +88,34 @@ export async function draw(element, spec) {
 export async function update(element, spec) {
   const state = live.get(element);
   if (!state) return draw(element, spec);
+  const before = `${axisName(state)} ${state.spec.axis.x}`;
   if (spec.axis.x !== state.spec.axis.x || !spec.axis.range) state.unit = unitOf(spec);
   state.spec = spec;
+  if (`${axisName(state)} ${spec.axis.x}` !== before) Object.assign(state, { reach: null, look: "" });
   nameAxis(element, state);
-  return Plotly.react(element, ...figureOf(state));
+  const figure = figureOf(state);
+  const look = lookOf(...figure);
+  if (look === state.look && !areBars(spec) && grow(element, figure[0])) return element;
+  state.look = look;
+  return Plotly.react(element, ...figure);
 }
 
-function figureOf({ spec, unit, lit, size, left }) {
+function figureOf(state) {
+  const { spec, unit, lit, size, left } = state;
   if (areBars(spec)) return [barsOf(spec, formatNumber), { ...barLayout(spec), ...size }];
+  const data = dataOf({ ...spec, lit }, unit.factor);
   const layout = layoutOf(spec, unit);
   const margin = { ...layout.margin, l: Math.max(layout.margin.l, left) };
-  return [dataOf({ ...spec, lit }, unit.factor), { ...layout, ...size, margin }];
+  if (spec.isLive && spec.axis.x !== "metric") {
+    state.reach = reachOf(drawnOf(spec), unit.factor, state.reach);
+    if (state.reach !== null) layout.xaxis.autorangeoptions = { include: state.reach };
+  }
+  return [data, { ...layout, ...size, margin }];
+}
+
+/** Return all of a figure but its points. */
+function lookOf(data, layout) {
+  return JSON.stringify([layout, data.map(({ x, y, ...trace }) => trace)]);
 }
 
 /** Return how large a chart is to be, nothing where it is not to be seen. */

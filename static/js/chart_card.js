@@ -7,7 +7,9 @@ import { axisOfX, cards, context, controls, copyOf, debounce, fill, groups, hidd
 const LEGEND_RUNS = 6;
 const LEGEND_RUNS_IN_FULL = 100;
 const ZOOM_PAUSE_MS = 120;
-const PIXELS_STEP = 200;
+const LEAST_PIXELS = 200;
+const MOST_PIXELS = 4000;
+const PIXELS_STEP = 100;
 const FRAME_MS = 80; // of drawing, before the page may show what there is and answer the reader
 
 const counted = new Intl.NumberFormat("en");
@@ -80,9 +82,11 @@ export class Card {
     pin.setAttribute("aria-label", pin.title);
   }
 
-  /** How many pixels' worth of points to ask for, in steps so that cards share a request. */
+  /** How many pixels' worth of points to ask for: those between the axes, in steps so that cards share a request. */
   get pixels() {
-    return Math.min(4000, Math.max(PIXELS_STEP, Math.ceil(this.plot.clientWidth / PIXELS_STEP) * PIXELS_STEP));
+    const { l, r } = context.template.layout.margin;
+    const pixels = Math.ceil((this.plot.clientWidth - l - r) / PIXELS_STEP) * PIXELS_STEP;
+    return Math.min(MOST_PIXELS, Math.max(LEAST_PIXELS, pixels));
   }
 
   setLogY(isLogY) {
@@ -190,6 +194,7 @@ export class Card {
       axis: { ...axisOfX(), isLogX: controls.logx.checked, isLogY: this.isLogY, isClipped: controls.clip.checked, range: this.range },
       template: context.template,
       mostWithBand: context.mostWithBand,
+      isLive: context.isLive,
       text,
       onRange: this.zoomed,
       onHover: (x, uid) => this.on.hover(this, x, uid),

@@ -9,9 +9,7 @@ const UNITS = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]
 const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array };
 
 export function column({ dtype, bdata, offset = 0, divisor = 1 }) {
-  const chars = atob(bdata);
-  const bytes = new Uint8Array(chars.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = chars.charCodeAt(i);
+  const bytes = Uint8Array.fromBase64?.(bdata) ?? Uint8Array.from(atob(bdata), (char) => char.charCodeAt(0));
   const numbers = Float64Array.from(new ARRAYS[dtype](bytes.buffer)); // by a function it takes ten times as long
   for (let i = 0; i < numbers.length; i++) numbers[i] = (numbers[i] + offset) / divisor;
   return numbers;

@@ -2,12 +2,19 @@
 
 import re
 
+from mlflow.entities import Metric
 from playwright.sync_api import Page, expect
 
 from tests.browser.charts import card, read_chart, wait_for_chart
 from tests.browser.content import AWKWARD_KEYS, SPIKE, SPIKE_STEP, STEPS, WORKSPACE, Content
 
 NAME = "resnet18 seed 0"
+MARK_AND_READ_CURVE = """
+(plot) => {
+  plot.querySelector(".xtick").dataset.mark = "";
+  return plot.querySelector(".js-line").getAttribute("d");
+}
+"""
 ALL_NUMBERS_ARE_INSIDE = """
 (plot) => [...plot.querySelectorAll(".ytick text")].every((one) =>
   one.getBoundingClientRect().left >= plot.getBoundingClientRect().left)
@@ -172,3 +179,32 @@ class TestLive:
         chart = wait_for_chart(page, "loss", f"plot.data[0].x.length === {before + 1}")
         assert chart.lines["marathon"][-1] == (before, 0.25)
         assert page.evaluate("window.isSamePage")
+
+    def test_moves_the_curve_alone_where_the_axes_have_room(self, page: Page, content: Content) -> None:
+        client = content.client
+        uid = client.create_run(client.create_experiment("growing")).info.run_id
+        client.log_batch(uid, metrics=[Metric("loss", step % 10, step, step) for step in range(200)])
+        page.goto(f"{WORKSPACE}/runs/{uid}?tab=charts&live=2")
+        before = read_chart(page, "loss")
+        plot = card(page, "loss").locator(".chart-plot")
+        drawn = plot.evaluate(MARK_AND_READ_CURVE)
+
+        client.log_metric(uid, "loss", 4.5, step=202)
+        chart = wait_for_chart(page, "loss", "plot.data[0].x.length === 201")
+
+        grown = plot.evaluate("(plot) => plot.querySelector('.js-line').getAttribute('d')")
+        assert grown.startswith(drawn)
+        assert len(grown) > len(drawn)
+        assert [*chart.lines.values()] == [[*line, (202, 4.5)] for line in before.lines.values()]
+        expect(plot.locator("[data-mark]")).to_have_count(1)
+        right = plot.evaluate("(plot) => plot.querySelector('.js-line').getBoundingClientRect().right")
+        box = plot.bounding_box()
+        assert box is not None
+        page.mouse.move(right - 1, box["y"] + 60)
+        expect(page.locator(".chart-tooltip")).to_contain_text("Step 202")
+
+        client.log_metric(uid, "loss", 40, step=300)
+        wait_for_chart(page, "loss", "plot.data[0].x.length === 202")
+
+        expect(plot.locator("[data-mark]")).to_have_count(0)
+        assert plot.evaluate("(plot) => plot._fullLayout.yaxis.range[1] > 40 && plot._fullLayout.xaxis.range[1] > 300")

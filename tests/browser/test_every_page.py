@@ -23,6 +23,18 @@ def resize(page: Page, width: int) -> None:
     settle(page)
 
 
+def overflow_of_others(page: Page) -> list[str]:
+    """Return what makes the page scroll sideways at the other widths, and with longer words."""
+    found = []
+    for width in WIDTHS:
+        resize(page, width)
+        found += find_overflow(page)
+    lengthen(page)
+    found += find_overflow(page)
+    resize(page, USUAL)
+    return found + find_overflow(page)
+
+
 @pytest.mark.parametrize("name", PAGES)
 class TestEveryPage:
     @pytest.mark.parametrize(("language", "scheme", "width"), CORNERS)
@@ -38,13 +50,8 @@ class TestEveryPage:
         settle(page)
         assert page.locator("html").get_attribute("lang") == language
         found = find_barriers(page) + find_overflow(page)
-        for other in WIDTHS:
-            resize(page, other)
-            found += find_overflow(page)
-        lengthen(page)
-        found += find_overflow(page)
-        resize(page, USUAL)
-        found += find_overflow(page)
+        if language == "en":  # whose words are the longer ones
+            found += overflow_of_others(page)
         assert not found, "\n".join(found)
 
 

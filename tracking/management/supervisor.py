@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -24,11 +24,12 @@ POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One child: a name for the logs and what to execute."""
+    """One child: a name for the logs and what to execute; ``environ``: what our own environment does not say yet."""
 
     name: str
     command: Sequence[str]
     folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class _Child:
         self.process = subprocess.Popen(  # noqa: S603  (our own command lines)
             [sys.executable, "-I", str(TETHER), str(os.getpid()), *self.program.command],
             cwd=self.program.folder,
+            env={**self.program.environ, **os.environ},
             stdin=subprocess.DEVNULL,
             process_group=0,
         )

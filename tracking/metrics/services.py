@@ -173,10 +173,9 @@ def _changes(
                 key_id, step, timestamp_ms, real, real, real, step, step, 1, value if is_finite else 0.0, int(is_finite)
             )
             continue
-        if step >= change.latest_step and (step, timestamp_ms, real or 0.0) > (
-            change.latest_step,
-            change.latest_timestamp_ms,
-            change.latest_value or 0.0,
+        if step > change.latest_step or (
+            step == change.latest_step
+            and (timestamp_ms, real or 0.0) > (change.latest_timestamp_ms, change.latest_value or 0.0)
         ):
             change.latest_step, change.latest_timestamp_ms, change.latest_value = step, timestamp_ms, real
         if real is not None:

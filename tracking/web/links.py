@@ -1,6 +1,8 @@
 """Addresses of a page in another state. The state is the query: what a link does not change, it keeps."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from urllib.parse import quote
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -13,14 +15,22 @@ def link_with(query: QueryDict, **changes: str | Sequence[str] | None) -> str:
 
 
 def query_with(query: QueryDict, **changes: str | Sequence[str] | None) -> str:
-    """Return the query with parts of it replaced, or left out where a change is None."""
-    changed = query.copy()
+    """Return the query with parts of it replaced, or left out where a change is None.
+
+    A table of runs has two hundred links: QueryDict's copy and urlencode take a fifth of the page's time.
+    """
+    parts: dict[str, Sequence[str]] = dict(query.lists())
     for name, value in changes.items():
         if value is None:
-            changed.pop(name, None)
+            parts.pop(name, None)
         else:
-            changed.setlist(name, [value] if isinstance(value, str) else list(value))
-    return changed.urlencode(safe="/,")
+            parts[name] = [value] if isinstance(value, str) else value
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, values in parts.items() for value in values)
+
+
+@lru_cache(maxsize=2048)
+def _quoted(text: str) -> str:
+    return quote(text, safe="/,")
 
 
 def kept_fields(query: QueryDict, *without: str) -> list[tuple[str, str]]:

@@ -66,7 +66,7 @@ def _greet(folder: Path) -> None:
 def _main(folder: Path, programs: Mapping[str, str], patience: Mapping[str, float]) -> None:
     log_config(style="json", level="INFO")
     supervise(
-        [Program(name, [sys.executable, "-c", code], folder) for name, code in programs.items()],
+        [Program(name, [sys.executable, "-c", code], folder, {"PROGRAM": name}) for name, code in programs.items()],
         is_up=(folder / "up").exists,
         when_up=lambda: _greet(folder),
         patience=Patience(**patience),

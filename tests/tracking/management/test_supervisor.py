@@ -27,6 +27,7 @@ TWO = NOTE + "note('two', os.getpid())" + STAY
 BRIEF = NOTE + "note('brief', time.monotonic()); sys.exit(3)"
 POLITE = NOTE + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(note('goodbye', 1))); note('polite', 1)" + STAY
 STUBBORN = NOTE + "signal.signal(signal.SIGTERM, signal.SIG_IGN); note('stubborn', os.getpid())" + STAY
+TOLD = NOTE + "note('told', os.environ['PROGRAM'] + os.environ['HOME'])" + STAY
 PARENT = NOTE + "note('child', subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid)"
 PARENT += "; note('parent', os.getpid())" + STAY
 
@@ -67,6 +68,11 @@ class TestStart:
         assert is_running(one)
         assert is_running(two)
         assert one != two
+
+    def test_adds_what_a_program_is_told_to_the_environment(self, supervise: Supervise) -> None:
+        supervised = supervise({"told": TOLD})
+
+        assert supervised.lines("told") == ["told" + os.environ["HOME"]]
 
     def test_starts_the_others_when_it_is_up(self, supervise: Supervise) -> None:
         supervised = supervise({"one": ONE, "two": TWO}, first=0.1)

@@ -66,7 +66,7 @@ class SearchRuns(Request):
     page_token: str | None = None
 
 
-class MetricSent(Request):
+class MetricSent(Request, gc=False):  # a thousand a request
     """One metric of a batch."""
 
     key: str
