@@ -4,14 +4,17 @@ import html
 import json
 import math
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from tests.support.people import People
 from tests.tracking.web.filling import add_run
-from tracking.artifacts.queries import measure_experiment, run_folder
+from tracking.artifacts.queries import measure_experiment, run_folder, the_store
 from tracking.artifacts.services import put_file
 from tracking.core.clock import utc_now
 from tracking.core.memory import Memory
@@ -25,6 +28,15 @@ from tracking.web.experiments import EXPERIMENTS_PER_PAGE
 from tracking.web.formats import format_bytes
 
 URL = "/w/default/experiments"
+
+
+@pytest.fixture
+def no_files(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """Begin with an empty artifact store: other tests' experiments had the same numbers."""
+    settings.ARTIFACT_ROOT = str(tmp_path)
+    the_store.cache_clear()
+    yield
+    the_store.cache_clear()
 
 
 def add(people: People, *names: str, tags: tuple[Pair, ...] = ()) -> list[Experiment]:
@@ -247,7 +259,7 @@ class TestExperimentList:
         assert set(points_on(whole)) == {"small", "large"}
         assert "sort=activity" in link[1]
 
-    def test_measures_artifacts_when_asked(self, client: Client, people: People) -> None:
+    def test_measures_artifacts_when_asked(self, client: Client, people: People, no_files: None) -> None:
         sweep, _ = add(people, "sweep", "without files")
         run = add_run(sweep, "run")
         for name in ("a.bin", "deep/b.bin"):
