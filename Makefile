@@ -3,8 +3,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Much of it waits for servers, so both databases share the cores. tests/conftest.py says which files come first.
-TESTS := -n 2 --dist loadfile -q
+# Both databases share the cores; SQLite's tests are twice the work. tests/conftest.py says which files come first.
+TESTS := --dist loadfile -q
 # Where it is set, each of hundreds of processes would compile this project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -17,10 +17,10 @@ test: style
 	+@$(MAKE) --no-print-directory --jobs 3 types on-sqlite on-postgres
 
 on-sqlite: $(VENV)/test.stamp
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -n 2 $(TESTS)
 
 on-postgres: $(VENV)/test.stamp
-	$(BIN)/pytest $(TESTS) --database postgres
+	$(BIN)/pytest -n 1 $(TESTS) --database postgres
 
 proof: $(VENV)/test.stamp  # the long proofs alone, one after another: hundreds of kills, millions of points
 	$(BIN)/pytest -m proof --proof

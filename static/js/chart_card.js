@@ -154,7 +154,7 @@ export class Card {
     }
     if (!this.state) this.traces.clear();
     this.state = state;
-    for (const trace of traces) this.traces.set(trace.run, decode(trace));
+    for (const trace of traces) this.traces.set(trace.run, decode(trace, this.traces.get(trace.run)));
     for (const group of grouped) {
       const trace = decodeGroup(group);
       this.traces.set(trace.run, trace);

@@ -15,20 +15,30 @@ export function column({ dtype, bdata, offset = 0, divisor = 1 }) {
   return numbers;
 }
 
-function columns(group) {
-  if (group === null) return null;
-  return Object.fromEntries(Object.entries(group).map(([key, value]) => [key, value.dtype ? column(value) : value]));
+/** Return the first numbers of what was there before, `kept` of them, and what came behind them. */
+function joined(before, kept, came) {
+  if (!kept) return came;
+  const all = new Float64Array(kept + came.length);
+  all.set(before.subarray(0, kept));
+  all.set(came, kept);
+  return all;
 }
 
-/** Turn the base64 columns of a trace, as the series endpoint sends it, into typed arrays. */
-export function decode(trace) {
+function columns(group, before = null, kept = 0) {
+  if (group === null) return null;
+  const read = ([key, value]) => [key, value.dtype ? joined(before?.[key], kept, column(value)) : value];
+  return Object.fromEntries(Object.entries(group).map(read));
+}
+
+/** Turn the base64 columns of a trace, as the series endpoint sends it, into typed arrays; of one that grew its end was sent. */
+export function decode(trace, before) {
+  const kept = trace.kept ?? {};
   return {
     ...trace,
-    x: column(trace.x),
-    y: column(trace.y),
-    raw: columns(trace.raw),
-    band: columns(trace.band),
-    nonfinite: columns(trace.nonfinite),
+    ...columns({ x: trace.x, y: trace.y }, before, kept.line),
+    raw: columns(trace.raw, before?.raw, kept.raw),
+    band: columns(trace.band, before?.band, kept.band),
+    nonfinite: columns(trace.nonfinite, before?.nonfinite, kept.nonfinite),
   };
 }
 

@@ -1,7 +1,9 @@
 """Charts as a reader handles them: axes, smoothing, zoom, live, marks of what is not a number."""
 
+import math
 import re
 
+import pytest
 from mlflow.entities import Metric
 from playwright.sync_api import Page, expect
 
@@ -179,6 +181,25 @@ class TestLive:
         chart = wait_for_chart(page, "loss", f"plot.data[0].x.length === {before + 1}")
         assert chart.lines["marathon"][-1] == (before, 0.25)
         assert page.evaluate("window.isSamePage")
+
+    @pytest.mark.parametrize("smooth", ["", "ema:0.6"])
+    def test_sends_the_end_of_a_long_curve_and_draws_the_whole(self, page: Page, content: Content, smooth: str) -> None:
+        client = content.client
+        uid = client.create_run(client.create_experiment(f"long {smooth}")).info.run_id
+        points = [Metric("loss", math.nan if step % 400 == 7 else math.sin(step), step, step) for step in range(4_020)]
+        for start in range(0, 4_000, 1_000):
+            client.log_batch(uid, metrics=points[start : start + 1_000])
+        page.goto(f"{WORKSPACE}/runs/{uid}?tab=charts&live=2&smooth={smooth}")
+        read_chart(page, "loss")
+
+        with page.expect_response(lambda answer: "since=" in answer.url and answer.status == 200) as found:
+            client.log_batch(uid, metrics=points[4_000:])
+        grown = wait_for_chart(page, "loss", "Math.max(...plot.data[0].x) === 4019")
+
+        (trace,) = found.value.json()["traces"]
+        assert trace["kept"]["line"] > 100
+        page.reload()
+        assert grown == read_chart(page, "loss")
 
     def test_moves_the_curve_alone_where_the_axes_have_room(self, page: Page, content: Content) -> None:
         client = content.client

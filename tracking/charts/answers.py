@@ -5,15 +5,27 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from tracking.charts.asking import SeriesAsked
 from tracking.charts.groups import GroupTrace, group_traces
-from tracking.charts.series import Curve, Range, Trace, View, XAxis, chart_traces, shared_range, step_range, widen
+from tracking.charts.series import (
+    Curve,
+    Range,
+    Trace,
+    View,
+    XAxis,
+    drawn_curves,
+    shared_range,
+    step_range,
+    trace_of,
+    widen,
+)
 from tracking.charts.state import State
+from tracking.charts.tails import Mark
 from tracking.core.clock import to_ms
 from tracking.metrics.blocks import FULL
 from tracking.metrics.codec import Points
@@ -98,10 +110,11 @@ class Sources:
                 chart_range, curves = self._read_long(asked, metric)
             else:
                 chart_range, curves = self._read_placed(asked, metric)
-            state = State.of(chart_range, self.counts(asked, metric))
-            states[metric] = state.to_text()
-            wanted = {self.runs[place].uid for place in state.changed_places(before[metric])}
-            self._draw(asked, metric, curves, chart_range, wanted, answer)
+            state, known = State.of(chart_range, self.counts(asked, metric)), before[metric]
+            wanted = {self.runs[place].uid: place for place in state.changed_places(known)}
+            marks = dict(known.marks) if known is not None else {}
+            self._draw(asked, metric, curves, chart_range, wanted, marks, answer)
+            states[metric] = replace(state, marks=marks).to_text()
         return answer
 
     def _draw(
@@ -110,15 +123,13 @@ class Sources:
         metric: str,
         curves: Sequence[Curve],
         chart_range: Range | None,
-        wanted: set[str],
+        wanted: Mapping[str, int],
+        marks: dict[int, Mark],
         answer: ChartData,
     ) -> None:
+        """Add the wanted curves to the answer, and bring the marks up to date of those that grow."""
         view = self._view(asked)
-        if asked.grouping is None:
-            answer.traces += chart_traces(
-                metric=metric, curves=curves, view=view, chart_range=chart_range, wanted=wanted
-            )
-        else:
+        if asked.grouping is not None:
             answer.groups += group_traces(
                 metric=metric,
                 curves=curves,
@@ -128,6 +139,13 @@ class Sources:
                 chart_range=chart_range,
                 wanted=wanted,
             )
+            return
+        for curve, drawn in drawn_curves(curves=curves, view=view, chart_range=chart_range, wanted=wanted):
+            mark = marks.pop(wanted[curve.uid], None)
+            kept = drawn.kept(mark) if mark is not None else None
+            answer.traces.append(trace_of(curve, metric, drawn, view, kept=kept))
+            if curve.uid in answer.running:
+                marks[wanted[curve.uid]] = drawn.mark()
 
     def _received(self, run: Run, key: str) -> int:
         row = self.summaries.get((run.uid, key))

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tracking.charts.tails import Drawn, Kept
 from tracking.core.errors import InvalidParameterError
 from tracking.metrics import smoothing
 from tracking.metrics.codec import Points
@@ -189,7 +190,7 @@ class NonFinite(msgspec.Struct):
 
 
 class Trace(msgspec.Struct):
-    """One run of one metric, ready to be drawn.
+    """One run of one metric, ready to be drawn; where something is ``kept``, what comes behind that.
 
     ``raw`` and ``band`` are of the values as they were logged; ``raw`` is None where nothing was smoothed, ``band``
     where no point was left out, both in a chart of more than ``MOST_WITH_BAND`` runs. ``total`` counts the points in
@@ -200,6 +201,7 @@ class Trace(msgspec.Struct):
     run: str
     metric: str
     name: str
+    kept: Kept | None
     x: Column
     y: Column
     raw: Line | None
@@ -258,24 +260,22 @@ def widen(bounds: Range) -> Range:
     return low, low + math.ceil((high - low) / stride) * stride
 
 
-def chart_traces(
-    *, metric: str, curves: Sequence[Curve], view: View, chart_range: Range | None, wanted: Collection[str]
-) -> list[Trace]:
-    """Return the traces of the wanted runs, in the order of the curves.
+def drawn_curves(
+    *, curves: Sequence[Curve], view: View, chart_range: Range | None, wanted: Collection[str]
+) -> Iterator[tuple[Curve, Drawn]]:
+    """Yield the curves of the wanted runs with what is drawn of them, in the order given.
 
     Smoothing comes before sampling. ``chart_range`` sets the grid of x.
 
     :raises InvalidParameterError: if the range ends before it starts.
     """
     has_raw = len(curves) <= MOST_WITH_BAND
-    traces = []
     for curve, x, y in placed_curves(curves, view):
         if curve.uid not in wanted:
             continue
-        drawn = _sample(curve, x, y, view, chart_range)
-        raw = drawn if y is None or not has_raw else _sample(curve, x, None, view, chart_range)
-        traces.append(_trace(curve, metric, raw, drawn, view, has_raw=has_raw))
-    return traces
+        shown = _sample(curve, x, y, view, chart_range)
+        raw = shown if y is None or not has_raw else _sample(curve, x, None, view, chart_range)
+        yield curve, Drawn(raw, shown, is_smoothed=y is not None, has_raw=has_raw)
 
 
 def placed_curves(curves: Sequence[Curve], view: View) -> Iterator[tuple[Curve, Floats, Floats | None]]:
@@ -319,17 +319,21 @@ def _smooth(x: Floats, y: Floats, how: Smoothing, unit: float) -> Floats:
             return smoothing.running_mean(y, int(how.amount))
 
 
-def _trace(curve: Curve, metric: str, raw: Sampled, drawn: Sampled, view: View, *, has_raw: bool) -> Trace:
-    summary = curve.summary
+def trace_of(curve: Curve, metric: str, drawn: Drawn, view: View, *, kept: Kept | None = None) -> Trace:
+    """Return a curve ready to be drawn, less what the reader has of it."""
+    raw, shown, summary = drawn.raw, drawn.shown, curve.summary
+    line, raw_line, band, nonfinite = (0, 0, 0, 0) if kept is None else msgspec.structs.astuple(kept)
+    has_line, has_band = drawn.has_raw and drawn.is_smoothed, drawn.has_raw and len(raw.band_x) > 0
     return Trace(
         run=curve.uid,
         metric=metric,
         name=curve.name,
-        x=Column.of_x(drawn.x, view),
-        y=Column.of(drawn.y),
-        raw=None if drawn is raw or not has_raw else Line(Column.of_x(raw.x, view), Column.of(raw.y)),
-        band=_band(raw, view) if has_raw and len(raw.band_x) else None,
-        nonfinite=marks(raw.nonfinite_x, raw.nonfinite_kind, raw.nonfinite_total, view),
+        kept=kept,
+        x=Column.of_x(shown.x[line:], view),
+        y=Column.of(shown.y[line:]),
+        raw=Line(Column.of_x(raw.x[raw_line:], view), Column.of(raw.y[raw_line:])) if has_line else None,
+        band=_band(raw, band, view) if has_band else None,
+        nonfinite=marks(raw.nonfinite_x[nonfinite:], raw.nonfinite_kind[nonfinite:], raw.nonfinite_total, view),
         total=raw.total,
         shown=len(raw.x) + len(raw.nonfinite_x),
         is_exact=raw.is_exact,
@@ -354,8 +358,8 @@ def _values_at(steps: NDArray[np.int64], points: Points) -> Floats:
     return found
 
 
-def _band(sampled: Sampled, view: View) -> Band:
-    return Band(Column.of_x(sampled.band_x, view), Column.of(sampled.lo), Column.of(sampled.hi))
+def _band(sampled: Sampled, start: int, view: View) -> Band:
+    return Band(Column.of_x(sampled.band_x[start:], view), Column.of(sampled.lo[start:]), Column.of(sampled.hi[start:]))
 
 
 def sayable(value: float | None) -> float | str:

@@ -17,9 +17,10 @@ from tracking.charts.series import (
     Trace,
     View,
     XAxis,
-    chart_traces,
+    drawn_curves,
     parse_smoothing,
     shared_range,
+    trace_of,
     widen,
 )
 from tracking.core.errors import InvalidParameterError
@@ -55,8 +56,8 @@ def view(x: XAxis = XAxis.STEP, *, pixels: int = 200, smooth: Smoothing | None =
 
 def traces(curves: Sequence[Curve], how: View) -> list[Trace]:
     chart_range = shared_range([one.x(how.x) for one in curves])
-    uids = [one.uid for one in curves]
-    return chart_traces(metric="loss", curves=curves, view=how, chart_range=chart_range, wanted=uids)
+    found = drawn_curves(curves=curves, view=how, chart_range=chart_range, wanted=[one.uid for one in curves])
+    return [trace_of(one, "loss", drawn, how) for one, drawn in found]
 
 
 def floats(column: Column) -> list[float]:
@@ -153,9 +154,9 @@ class TestChartTraces:
     def test_leave_out_runs_that_are_not_wanted(self) -> None:
         both = [curve("a", [1.0]), curve("b", [2.0])]
 
-        found = chart_traces(metric="loss", curves=both, view=view(), chart_range=None, wanted={"b"})
+        found = drawn_curves(curves=both, view=view(), chart_range=None, wanted={"b"})
 
-        assert [trace.run for trace in found] == ["b"]
+        assert [one.uid for one, _ in found] == ["b"]
 
     def test_put_buckets_of_equal_width_on_a_logarithmic_axis(self) -> None:
         (trace,) = traces([curve("a", np.arange(100_000.0), first_step=1)], view(is_log_x=True))

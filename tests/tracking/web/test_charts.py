@@ -339,6 +339,85 @@ class TestSeriesLive:
         assert again.json()["running"] == []
 
 
+PARTS = {"line": "", "raw": "raw", "band": "band", "nonfinite": "nonfinite"}
+
+
+def columns_of(trace: dict[str, Any]) -> dict[tuple[str, str], list[float]]:
+    """Return the numbers of a trace by part and column."""
+    return {
+        (part, name): floats(column)
+        for part, inside in PARTS.items()
+        for name, column in ((trace[inside] if inside else trace) or {}).items()
+        if isinstance(column, dict) and "bdata" in column
+    }
+
+
+def joined(before: dict[str, Any], end: dict[str, Any]) -> dict[tuple[str, str], list[float]]:
+    """Return what a reader makes of a trace and of the end that came later."""
+    known = columns_of(before)
+    return {
+        (part, name): known.get((part, name), [])[: end["kept"][part]] + came
+        for (part, name), came in columns_of(end).items()
+    }
+
+
+class TestSeriesGrowing:
+    VALUES = [math.nan if step % 977 == 5 else math.sin(step / 40) + step % 7 for step in range(6_080)]
+
+    @pytest.mark.parametrize(("count", "more"), [(50, 2), (6_000, 12)])
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {},
+            {"x": "time"},
+            {"x": "relative"},
+            {"log_x": "1"},
+            {"smooth": "ema:0.9"},
+            {"smooth": "mean:5"},
+            {"from": "10", "px": "100"},
+        ],
+    )
+    def test_sends_the_end_of_what_goes_on(
+        self, bob: Client, experiment: Experiment, asked: dict[str, str], count: int, more: int
+    ) -> None:
+        run = add_run(experiment, "live", metrics={"loss": self.VALUES[:count]}, status=RunStatus.RUNNING)
+        query = {"run": run.uid, "metric": "loss", **asked}
+        first = answer_of(bob, **query)
+        log(run, {"loss": self.VALUES[count : count + more]}, first_step=count)
+
+        (end,) = answer_of(bob, **query, since=first["states"]["loss"])["traces"]
+
+        (whole,) = answer_of(bob, **query)["traces"]
+        assert joined(first["traces"][0], end) == columns_of(whole)
+        assert end["kept"]["line"] > 0.7 * len(floats(whole["x"]))
+        assert {name: end[name] for name in ("total", "shown", "last")} == {
+            name: whole[name] for name in ("total", "shown", "last")
+        }
+
+    def test_sends_all_where_what_came_changes_the_smoothed_line(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "live", metrics={"loss": self.VALUES[:50]}, status=RunStatus.RUNNING)
+        query = {"run": run.uid, "metric": "loss", "smooth": "gaussian:3"}
+        since = answer_of(bob, **query)["states"]["loss"]
+        log(run, {"loss": [90.0]}, first_step=50)
+
+        (trace,) = answer_of(bob, **query, since=since)["traces"]
+
+        assert trace["kept"] is None
+        assert [trace] == answer_of(bob, **query)["traces"]
+
+    def test_sends_all_where_a_point_came_late(self, bob: Client, experiment: Experiment) -> None:
+        run = add_run(experiment, "live", metrics={"loss": [1.0] * 50}, status=RunStatus.RUNNING)
+        query = {"run": run.uid, "metric": "loss"}
+        since = answer_of(bob, **query)["states"]["loss"]
+        log(run, {"loss": [9.0]}, first_step=20)
+
+        (trace,) = answer_of(bob, **query, since=since)["traces"]
+
+        assert trace["kept"] is None
+        assert floats(trace["y"]).count(9.0) == 1
+        assert len(floats(trace["y"])) == 51
+
+
 class TestSeriesCsv:
     URL = "/w/default/charts/series.csv"
 
