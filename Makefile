@@ -3,8 +3,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# Both databases share the cores; SQLite's tests are twice the work. tests/conftest.py says which files come first.
-TESTS := --dist loadfile -q
+# Both databases share the cores; SQLite's tests are twice the work. tests/conftest.py says which files come first and
+# which stay together.
+TESTS := --dist loadfile --no-loadscope-reorder -q
 # Where it is set, each of hundreds of processes would compile this project anew.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -15,6 +15,8 @@ import django
 import hypothesis
 import pytest
 from pytest_django import DjangoDbBlocker
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from portal.env import SETTINGS
 from tests.support import prepared
@@ -57,7 +59,8 @@ ONCE = (
         for what in ("figures", "git_links", "markup", "oidc", "previews", "snippets")
     ),
 )
-# Files are handed to the processes of xdist in this order, so that none is left with a long one at the end.
+# Files are handed to the processes in this order (with xdist's --no-loadscope-reorder): what waits for servers stands
+# beside what computes, and nobody is left with a long one at the end.
 LONG = (
     "tests/tracking/management/test_serve.py",
     "tests/browser/",
@@ -94,6 +97,20 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PORTAL_LOG_LEVEL"] = "WARNING"
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """Gives the tests of a file to one process, and the browser's all to the same: its portal takes long to fill."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "tests/browser/" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Say how the processes of xdist share the tests."""
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
