@@ -71,7 +71,7 @@ def ids(manager: Caller) -> dict[str, str]:
 
 @pytest.mark.parametrize("route", JSON_ROUTES, ids=name_of)
 class TestAnything:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_is_no_server_error(
         self, people: People, manager: Caller, ids: dict[str, str], route: Route, data: st.DataObject
