@@ -54,8 +54,8 @@ class Experiment:
 
     @classmethod
     def _of(cls, workspace: Workspace, row: ExperimentRow) -> Experiment:
-        experiment = cls(workspace, row.name)
-        experiment._row = row
+        experiment = cls.__new__(cls)  # mlflow gives names that are refused above
+        experiment.workspace, experiment.name, experiment._row = workspace, row.name, row
         return experiment
 
     @property

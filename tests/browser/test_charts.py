@@ -185,7 +185,7 @@ class TestLive:
     @pytest.mark.parametrize("smooth", ["", "ema:0.6"])
     def test_sends_the_end_of_a_long_curve_and_draws_the_whole(self, page: Page, content: Content, smooth: str) -> None:
         client = content.client
-        uid = client.create_run(client.create_experiment(f"long {smooth}")).info.run_id
+        uid = client.create_run(client.create_experiment(f"long curve {smooth or 'as logged'}")).info.run_id
         points = [Metric("loss", math.nan if step % 400 == 7 else math.sin(step), step, step) for step in range(4_020)]
         for start in range(0, 4_000, 1_000):
             client.log_batch(uid, metrics=points[start : start + 1_000])

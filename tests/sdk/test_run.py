@@ -275,6 +275,12 @@ class TestExperiment:
         assert experiment.id
         assert experiment.name in experiment.workspace.experiments
 
+    def test_is_listed_whatever_name_mlflow_gave_it(self, experiment: Experiment, stock: MlflowClient) -> None:
+        name = f"{experiment.name} "
+        stock.create_experiment(name)
+
+        assert experiment.workspace.experiments[name].name == name
+
     def test_lists_its_runs_newest_first(self, experiment: Experiment) -> None:
         old = experiment.start_logging(tags={"team": "it's"})
         old.add_properties({"lr": 1})
