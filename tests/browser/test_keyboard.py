@@ -60,6 +60,7 @@ class TestWholeWay:
         page.locator("#experiments tbody th a").focus()
         page.keyboard.press("Enter")
         expect(page.locator("[data-run-row]").first).to_be_visible()
+        page.wait_for_load_state("load")  # rows are shown before any script runs
         for key in ("j", "x", "j", "x", "c"):
             page.keyboard.press(key)
 
