@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from tracking.core.clock import utc_now
 from tracking.registry import queries, services
-from tracking.registry.types import IS_PROMPT, VersionRow
+from tracking.registry.types import VersionRow, makes_prompt
 from tracking.runs.queries import find_runs, get_experiment, run_row
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.changes import tag_field, tag_gone, tag_set, text_field
@@ -59,7 +59,6 @@ def version_detail(request: HttpRequest, workspace: Workspace, name: str, versio
             return redirect("web:model_detail", workspace.name, name)
         return redirect("web:version_detail", workspace.name, name, version)
     row = queries.version_row(found)
-    is_prompt = any(tag.key == IS_PROMPT and tag.value.lower() == "true" for tag in row.tags)
     context = {
         "workspace": workspace,
         "name": spell_marks(row.model_name),
@@ -75,7 +74,7 @@ def version_detail(request: HttpRequest, workspace: Workspace, name: str, versio
         "description": render_markdown(row.description) if row.description.strip() else "",
         "description_source": row.description,
         "own_tags": own_tags(row.tags),
-        "snippet": loading_code(row.model_name, f"/{row.version}", is_prompt=is_prompt),
+        "snippet": loading_code(row.model_name, f"/{row.version}", is_prompt=makes_prompt(row.tags)),
         "may_write": may(request, workspace, Permission.WRITE),
     }
     return render(request, "model_versions/version_detail.html", context)
