@@ -141,20 +141,23 @@ class Timetable(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no
         super().__init__(worker, **options)
         self.enabled = timetable is not None
         self._beat: Any = EmbeddedService(worker.app, thread=True, schedule_filename=timetable) if timetable else None
+        self._is_wanted = False
 
     def start(self, worker: Any) -> None:
         """Start the thread, and look every few seconds whether it lives."""
+        self._is_wanted = True
         self._beat.start()
         worker.timer.call_repeatedly(SWEEP_EVERY_S, self.look)
 
     def stop(self, worker: Any) -> None:
         """End the thread, which writes down what ran when; one that has died would be waited for in vain."""
+        self._is_wanted = False  # before it ends: the timer goes on looking until it is stopped itself
         if self._beat.is_alive():
             self._beat.stop()
 
     def look(self) -> None:
-        """Ask the worker to stop if its timetable has."""
-        if not self._beat.is_alive():
+        """Ask the worker to stop if its timetable has without being told to."""
+        if not self._beat.is_alive() and self._is_wanted:
             log.error("timetable_died")
             os.kill(os.getpid(), signal.SIGTERM)
 
