@@ -20,11 +20,11 @@ import pytest
 IS_CI = os.environ.get("CI", "").lower() == "true"
 POSTGRES, REDIS, CHROMIUM = "PostgreSQL's server", "the Redis server", "Chromium"
 NPM, AZURITE = "npm", "Azurite"
-DEBIAN_PACKAGE = {POSTGRES: "postgresql", REDIS: "redis-server", CHROMIUM: "chromium", NPM: "npm"}
+DEBIAN_PACKAGE = {POSTGRES: "postgresql", REDIS: "redis-server", CHROMIUM: "chromium-headless-shell", NPM: "npm"}
 NAMES = {
     POSTGRES: ("initdb", "postgres"),
     REDIS: ("redis-server",),
-    CHROMIUM: ("chromium", "chromium-browser"),
+    CHROMIUM: ("chromium-headless-shell", "chromium", "chromium-browser"),  # the first takes a quarter less CPU
     NPM: ("npm",),
     AZURITE: ("azurite-blob",),
 }
