@@ -50,7 +50,8 @@ SETTINGS = (
     Setting(
         "DATABASE_URL",
         "",
-        "postgresql://user:password@host:port/name or sqlite:///path. Empty: SQLite in the data folder.",
+        "postgresql://user:password@host:port/name (a pooler between has to keep sessions: PgBouncer's "
+        "`pool_mode = session`) or sqlite:///path. Empty: SQLite in the data folder.",
     ),
     Setting(
         "PORTAL_SQLITE_SYNCHRONOUS",

@@ -8,6 +8,7 @@ from operator import attrgetter
 from django.db import connection, transaction
 from django.db.models import Count
 
+from tracking.core import hot
 from tracking.core.store import rows_among
 from tracking.metrics import codec, pyramid
 from tracking.metrics.blocks import decode_block, decode_blocks, encode_block
@@ -16,14 +17,11 @@ from tracking.metrics.models import MetricBlock, MetricSegment
 from tracking.metrics.pyramid import Buckets
 from tracking.metrics.types import BlockHead
 
-COLUMNS = (
-    "run_id, key_id, latest_step, latest_timestamp_ms, latest_value, "  # as the values of ``append`` stand
-    "min_value, max_value, first_step, last_step, received, finite_sum, finite_count"
-)
 SUMMARIES = dict(zip(pyramid.LEVELS, ("fine", "middle", "coarse"), strict=True))  # the columns that have them
 _HEAD = ", ".join("id" if name == "pk" else name for name in BlockHead.__struct_fields__)
 HEADS = f"SELECT run_id, key_id, {_HEAD} FROM metric_block"  # noqa: S608
 _first = attrgetter("first_step", "first_timestamp_ms")
+_key_id = attrgetter("key_id")
 LATEST_OF_RUNS = "SELECT run_id, key_id, latest_value, latest_timestamp_ms, latest_step FROM metric_series WHERE run_id"
 # Of the values of one request: that many requests cannot add up to more than a double holds, which PostgreSQL refuses.
 MAX_SUM = 1e300
@@ -41,7 +39,7 @@ def _lesser(column: str, comparison: str) -> str:
     )
 
 
-MERGE = ", ".join(
+_MERGE = ", ".join(
     [
         *(
             f"{column} = CASE WHEN {LATER} THEN excluded.{column} ELSE metric_series.{column} END"
@@ -53,6 +51,28 @@ MERGE = ", ".join(
         _lesser("last_step", ">"),
         *(f"{name} = metric_series.{name} + excluded.{name}" for name in ("received", "finite_sum", "finite_count")),
     ]
+)
+SEGMENT = "INSERT INTO metric_segment (run_id, payload) VALUES (%s, %s)"
+SEGMENT_BYTES = (
+    "SELECT coalesce(sum(length(payload)), 0) FROM metric_segment WHERE run_id = %s AND substr(payload, 1, 1) = %s"
+)
+SERIES = hot.Insert(
+    "metric_series",
+    {
+        "run_id": "bigint",  # as the values of ``append`` stand
+        "key_id": "bigint",
+        "latest_step": "bigint",
+        "latest_timestamp_ms": "bigint",
+        "latest_value": "float8",
+        "min_value": "float8",
+        "max_value": "float8",
+        "first_step": "bigint",
+        "last_step": "bigint",
+        "received": "bigint",
+        "finite_sum": "float8",
+        "finite_count": "bigint",
+    },
+    f"ON CONFLICT (run_id, key_id) DO UPDATE SET {_MERGE}",
 )
 
 
@@ -78,10 +98,8 @@ class SeriesChange:
 
 def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> None:
     """Add one segment and fold its summary into the series. Two statements, whatever the number of points."""
-    row = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-    values: list[int | float | None] = []
-    for change in sorted(changes, key=lambda change: change.key_id):  # one order for all writers: no deadlock
-        values += (
+    rows = [
+        (
             run_id,
             change.key_id,
             change.latest_step,
@@ -95,13 +113,10 @@ def append(*, run_id: int, payload: bytes, changes: Sequence[SeriesChange]) -> N
             min(max(change.finite_sum, -MAX_SUM), MAX_SUM),
             change.finite_count,
         )
+        for change in sorted(changes, key=_key_id)  # one order for all writers: no deadlock
+    ]
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO metric_segment (run_id, payload) VALUES (%s, %s)", [run_id, payload])
-        cursor.execute(
-            f"INSERT INTO metric_series ({COLUMNS}) VALUES {', '.join([row] * len(changes))} "  # noqa: S608
-            f"ON CONFLICT (run_id, key_id) DO UPDATE SET {MERGE}",
-            values,
-        )
+        hot.execute(cursor, (SEGMENT, [run_id, payload]), SERIES.of(rows))
 
 
 def read(
@@ -151,11 +166,7 @@ def count_segments(*, run_id: int) -> int:
 def segment_bytes(*, run_id: int) -> int:
     """Return how many bytes a run's segments have, not counting what compaction has left of others. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(sum(length(payload)), 0) FROM metric_segment "
-            "WHERE run_id = %s AND substr(payload, 1, 1) = %s",
-            [run_id, bytes([codec.VERSION])],
-        )
+        hot.execute(cursor, (SEGMENT_BYTES, [run_id, bytes([codec.VERSION])]))
         return int(cursor.fetchone()[0])
 
 

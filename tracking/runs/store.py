@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from django.db import connection
 
+from tracking.core import hot
 from tracking.core.store import rows_among
 from tracking.runs.models import Run
 from tracking.runs.types import Hold, Pair, RunDocumentMade, RunHead, RunIdentity
@@ -30,6 +31,14 @@ RUN_FIELDS = [field for field in Run._meta.concrete_fields if not field.primary_
 ADD_RUN = (
     f"INSERT INTO run ({', '.join(str(field.column) for field in RUN_FIELDS)}) "  # noqa: S608
     f"VALUES ({', '.join(['%s'] * len(RUN_FIELDS))}) RETURNING id"
+)
+_CARRIED = {"run_id": "bigint", "key_id": "bigint", "value": "text"}
+PARAMS = hot.Insert("param", _CARRIED, "ON CONFLICT (run_id, key_id) DO NOTHING")
+TAGS = hot.Insert("run_tag", _CARRIED, "ON CONFLICT (run_id, key_id) DO UPDATE SET value = excluded.value")
+FORGOTTEN = hot.Insert(
+    "run_document",
+    {"run_id": "bigint", "version": "bigint"},
+    "ON CONFLICT (run_id) DO UPDATE SET version = run_document.version + 1, body = NULL",
 )
 HEAD = "id, uid, experiment_id, name, user_name, status, started_at, ended_at, deleted_at"  # as RunHead has them
 TAGS_OF_EXPERIMENTS = "SELECT experiment_id, key, value FROM experiment_tag WHERE experiment_id"
@@ -88,9 +97,9 @@ def hold_experiment(pk: int) -> Hold | None:
 
 
 def _hold(statement: str, pk: int) -> Hold | None:
-    gate = "" if connection.vendor == "sqlite" else f"{PASS_GATE};"
+    gate = [] if connection.vendor == "sqlite" else [(PASS_GATE, ())]
     with connection.cursor() as cursor:
-        cursor.execute(gate + statement, [pk])
+        hot.execute(cursor, *gate, (statement, [pk]))
         row = cursor.fetchone()
     return None if row is None else Hold(bool(row[0]), row[1], has_ended=bool(row[2]))
 
@@ -99,7 +108,7 @@ def add_run(run: Run) -> None:
     """Save a new run as ``save`` does, at a fifth of its cost. One statement."""
     values = [field.get_db_prep_save(getattr(run, field.attname), connection) for field in RUN_FIELDS]
     with connection.cursor() as cursor:
-        cursor.execute(ADD_RUN, values)
+        hot.execute(cursor, (ADD_RUN, values))
         run.pk = cursor.fetchone()[0]
     run._state.adding, run._state.db = False, connection.alias
 
@@ -112,7 +121,7 @@ def change_run(pk: int, changes: Mapping[str, str | datetime]) -> RunHead:
         for value in changes.values()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE run SET {columns} WHERE id = %s RETURNING {HEAD}", [*values, pk])  # noqa: S608
+        hot.execute(cursor, (f"UPDATE run SET {columns} WHERE id = %s RETURNING {HEAD}", [*values, pk]))  # noqa: S608
         return RunHead(*cursor.fetchone())
 
 
@@ -123,7 +132,7 @@ def add_params(run: RunIdentity, values: Mapping[int, str]) -> dict[int, str]:
     """
     marks = ", ".join(["%s"] * len(values))
     with connection.cursor() as cursor:
-        cursor.execute(_insert("param", len(values), "DO NOTHING"), _rows(run, values))
+        hot.execute(cursor, PARAMS.of(_rows(run, values)))
         if cursor.rowcount == len(values):
             return dict(values)
         cursor.execute(
@@ -139,18 +148,14 @@ def put_tags(run: RunIdentity, values: Mapping[int, str]) -> None:
     with connection.cursor() as cursor:
         for start in range(0, len(key_ids), 1000):
             some = {key_id: values[key_id] for key_id in key_ids[start : start + 1000]}
-            cursor.execute(_insert("run_tag", len(some), "DO UPDATE SET value = excluded.value"), _rows(run, some))
+            hot.execute(cursor, TAGS.of(_rows(run, some)))
 
 
 def forget_documents(run_ids: Collection[int]) -> None:
     """Take the documents of runs away and move their versions on. One statement for a thousand runs."""
     for some in _thousands(sorted(run_ids)):
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO run_document (run_id, version) VALUES {', '.join(['(%s, 1)'] * len(some))} "  # noqa: S608
-                "ON CONFLICT (run_id) DO UPDATE SET version = run_document.version + 1, body = NULL",
-                some,
-            )
+            hot.execute(cursor, FORGOTTEN.of([(run_id, 1) for run_id in some]))
 
 
 def keep_documents(made: Sequence[RunDocumentMade]) -> None:
@@ -168,11 +173,6 @@ def _thousands(items: list[T]) -> Iterator[list[T]]:
     return (items[start : start + 1000] for start in range(0, len(items), 1000))
 
 
-def _insert(table: str, count: int, otherwise: str) -> str:
-    marks = ", ".join(["(%s, %s, %s)"] * count)
-    return f"INSERT INTO {table} (run_id, key_id, value) VALUES {marks} ON CONFLICT (run_id, key_id) {otherwise}"  # noqa: S608
-
-
-def _rows(run: RunIdentity, values: Mapping[int, str]) -> list[int | str]:
-    """Return the rows' values, by key: one order for all writers, so that they do not lock one another out."""
-    return [part for key_id, value in sorted(values.items()) for part in (run.pk, key_id, value)]
+def _rows(run: RunIdentity, values: Mapping[int, str]) -> list[tuple[int, int, str]]:
+    """Return the rows, by key: one order for all writers, so that they do not lock one another out."""
+    return [(run.pk, key_id, value) for key_id, value in sorted(values.items())]
