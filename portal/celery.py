@@ -17,6 +17,7 @@ from celery.signals import task_postrun, task_prerun, worker_init
 from click import Option
 from django.conf import settings
 from django.db.backends.signals import connection_created
+from kombu.entity import Exchange, Queue
 
 from portal import folder_queue
 
@@ -27,6 +28,8 @@ app = Celery("mlportal")
 log = structlog.get_logger("mlportal.worker")
 
 SWEEP_EVERY_S = 5
+# A worker takes from both in turns: who deletes does not wait until a thousand runs are compacted.
+DEFAULT, DELETIONS = "celery", "deletions"
 BROKER_TIMEOUT_S = 1  # a request that only wants to wake a worker up must not wait for a broker that is down
 POLL_S = 0.2  # how often the worker looks into the folder of messages
 CHECKPOINT_PAGES = 500  # a web process has 4,000 (portal.settings)
@@ -62,6 +65,8 @@ def _broker() -> dict[str, object]:
 
 app.conf.update(
     **_broker(),
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (DELETIONS, DEFAULT)],  # type: ignore[no-untyped-call]
+    task_routes={"cleanup.*": {"queue": DELETIONS}},
     accept_content=["json"],
     task_serializer="json",
     task_ignore_result=True,

@@ -1,4 +1,4 @@
-"""The worker's timetable: when it has died, and when it was only told to end."""
+"""The worker: what it takes its tasks from, and its timetable, which may die or be told to end."""
 
 import os
 import signal
@@ -8,6 +8,17 @@ from typing import Any
 import pytest
 
 from portal import celery
+
+
+class TestQueues:
+    def test_of_deletions_is_not_the_one_in_which_runs_wait_to_be_compacted(self) -> None:
+        tasks = ("cleanup.advance", "cleanup.sweep", "metrics.compact", "metrics.sweep")
+        queues = [celery.app.amqp.router.route({}, task)["queue"].name for task in tasks]
+
+        assert queues == ["deletions", "deletions", "celery", "celery"]
+
+    def test_are_both_what_a_worker_takes_from(self) -> None:
+        assert celery.app.amqp.queues.consume_from.keys() == {"deletions", "celery"}
 
 
 class Beat:
