@@ -9,11 +9,12 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.middleware.gzip import GZipMiddleware
 from django.urls import resolve
 
 from tracking.audit.origin import originating
+from tracking.web.errors import method_not_allowed
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 API_PATH = re.compile(r"/(w/[^/]+/)?(ajax-)?api/")
@@ -125,6 +126,19 @@ class RefuseNul:
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("The address contains NUL.")
         return self.get_response(request)
+
+
+class MethodPage:
+    """Show a page where a view does not take the method: Django's answer is empty, and browsers call that an error."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            return method_not_allowed(request, response["Allow"])
+        return response
 
 
 _resolve = functools.lru_cache(maxsize=10_000)(resolve)  # the patterns are tried one after the other, a hundred of them

@@ -1,4 +1,4 @@
-// The tree marks the file whose preview is open; a figure in it is drawn.
+// The tree marks the file whose preview is open, and shows it; a figure in it is drawn.
 
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id !== "preview") return;
@@ -7,6 +7,15 @@ document.addEventListener("htmx:afterSwap", (event) => {
   drawFigures();
 });
 
+/** Scroll the tree, and not the page, to the file whose preview is open. */
+function showCurrent() {
+  const row = document.querySelector(".tree [aria-current]");
+  if (!row) return;
+  const tree = row.closest(".tree");
+  const below = row.getBoundingClientRect().bottom - tree.getBoundingClientRect().bottom;
+  if (below > 0) tree.scrollTop += below + tree.clientHeight / 2;
+}
+
 async function drawFigures() {
   const figure = document.querySelector("#preview [data-figure]");
   if (!figure) return;
@@ -14,4 +23,5 @@ async function drawFigures() {
   await drawLogged(figure);
 }
 
+showCurrent();
 drawFigures();

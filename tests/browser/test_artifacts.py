@@ -46,6 +46,15 @@ class TestTree:
         expect(page.locator("#preview")).to_contain_text("def train")
         expect(page.locator(".tree-row[aria-current]")).to_contain_text("train.py")
 
+    def test_shows_the_open_file_where_it_scrolls(self, page: Page, content: Content) -> None:
+        page.set_viewport_size({"width": 390, "height": 844})
+
+        page.goto(content.path("preview of train.py"))
+
+        tree, row = page.locator(".tree").bounding_box(), page.locator(".tree-row[aria-current]").bounding_box()
+        assert tree is not None and row is not None
+        assert tree["y"] <= row["y"] <= tree["y"] + tree["height"] - row["height"]
+
     def test_goes_back_to_the_file_before(self, page: Page, content: Content) -> None:
         page.goto(content.path("run, artifacts"))
         page.locator(".tree-row", has_text="train.py").click()

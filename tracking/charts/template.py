@@ -60,7 +60,7 @@ NONFINITE_WORDS: dict[str, Json] = {"0": "NaN", "1": "∞", "-1": "\u2212∞"}
 # Plotly measures no words here: each time that it asks the page how long one is, the page is laid out anew. So no
 # margin, angle or title follows from the words; static/js/chart.js sees to that.
 LAYOUT: dict[str, Json] = {
-    "margin": {"l": 52, "r": 14, "t": 10, "b": 38, "pad": 0},
+    "margin": {"l": 52, "r": 22, "t": 10, "b": 38, "pad": 0},
     "font": {"size": 11, "family": "system-ui, sans-serif"},
     "hovermode": "x",
     "hoverdistance": 40,

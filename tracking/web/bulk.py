@@ -58,7 +58,7 @@ def change_runs(request: HttpRequest, workspace: Workspace, experiment_id: int) 
             back = path_or(form.get("next", ""), "web:experiment_detail", workspace.name, experiment.pk)
             return redirect(back)
         case "tag" | "restore" as verb:
-            raise PermissionDenied(f"Your role in workspace {workspace.name!r} does not permit to {verb} runs.")
+            raise PermissionDenied(f"Your role in workspace {workspace.name!r} does not permit you to {verb} runs.")
         case other:
             raise BadRequest(f"do: {other[:40]!r} is none of compare, export, tag, restore")
 

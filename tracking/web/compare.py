@@ -204,7 +204,7 @@ def _runs(workspace: Workspace, rows: Sequence[RunRow], query: QueryDict, *, bas
         RunCompared(
             charted=charted,
             status=status_shown(row.status),
-            started=time_element(row.started_at, is_relative=True),
+            started=time_element(row.started_at),
             duration=shown_duration(row, now=now),
             experiment_url=reverse("web:experiment_detail", args=[workspace.name, row.experiment_id]),
             without_link=link_with(query, runs=",".join(other.uid for other in rows if other.uid != row.uid)),

@@ -40,6 +40,14 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return _page(request, 403, gettext("You may not do this"), str(exception))
 
 
+def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Answer 405, to who opens the address that a form is sent to: after signing in again, for example."""
+    text = gettext("A form is sent to this address. Go back to the page that has it, reload it and try again.")
+    response = _page(request, 405, gettext("There is no page at this address"), text)
+    response["Allow"] = allowed
+    return response
+
+
 def conflict(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 409."""
     return _page(request, 409, gettext("This cannot be changed now"), str(exception))

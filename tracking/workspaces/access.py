@@ -39,7 +39,7 @@ def require(*, credential: Credential, workspace: str, need: Permission, despite
         raise NotFoundError(f"Workspace {workspace!r} not found.")
     _check_scope(credential, need)
     if known.permission < need:
-        raise PermissionDeniedError(f"Your role in workspace {workspace!r} does not permit {need.name.lower()}.")
+        raise _refusal(f"in workspace {workspace!r}", need)
     if need is Permission.WRITE and known.workspace.deletion_uid:
         raise ConflictError(
             f"Workspace {workspace!r} is being deleted (deletion {known.workspace.deletion_uid}); it takes no changes "
@@ -63,7 +63,7 @@ def require_group(*, credential: Credential, group: str, need: Permission, despi
         raise NotFoundError(f"Resource group {group!r} not found.")
     _check_scope(credential, need)
     if granted < need:
-        raise PermissionDeniedError(f"Your role in resource group {group!r} does not permit {need.name.lower()}.")
+        raise _refusal(f"in resource group {group!r}", need)
     if need > Permission.READ and not despite_lock:
         _check_lock(_read_only(list_locks(group=found)))
     return found
@@ -77,7 +77,7 @@ def require_server(*, credential: Credential, need: Permission) -> None:
     _check_scope(credential, need)
     granted = _highest(_roles(credential)) if credential.workspace_id is None else None
     if granted is None or granted < need:
-        raise PermissionDeniedError(f"Your role on this server does not permit {need.name.lower()}.")
+        raise _refusal("on this server", need)
 
 
 def owns_server(*, user: User) -> bool:
@@ -129,6 +129,12 @@ def _highest(
             if on_group in (None, group_id) and on_workspace in (None, workspace_id)
         ),
         default=None,
+    )
+
+
+def _refusal(where: str, need: Permission) -> PermissionDeniedError:
+    return PermissionDeniedError(
+        f"Your role {where} does not permit you to {need.name.lower()}. Ask an owner for a higher one."
     )
 
 

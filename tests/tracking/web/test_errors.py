@@ -47,6 +47,15 @@ class TestPages:
         assert response.status_code == 403
         assert "reload it" in response.content.decode()
 
+    def test_of_an_address_that_takes_forms_alone_say_so(self, client: Client, people: People) -> None:
+        client.force_login(people.bob.user)
+
+        response = client.get("/sign-out")
+
+        assert response.status_code == 405
+        assert response["Allow"] == "POST"
+        assert "There is no page at this address" in response.content.decode()
+
 
 class TestApi:
     def request(self, path: str) -> HttpRequest:

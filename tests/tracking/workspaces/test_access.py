@@ -33,7 +33,8 @@ def granted(people: People, workspace: str = "default", *, bound_to: int | None 
         try:
             assert require(credential=credential, workspace=workspace, need=need).name == workspace
         except PermissionDeniedError as error:
-            assert str(error) == f"Your role in workspace '{workspace}' does not permit {need.name.lower()}."
+            refusal = f"Your role in workspace '{workspace}' does not permit you to {need.name.lower()}."
+            assert str(error) == f"{refusal} Ask an owner for a higher one."
         except NotFoundError as error:
             assert str(error) == f"Workspace '{workspace}' not found."
             return None
