@@ -228,7 +228,9 @@ export function layoutOf(spec, unit) {
   });
   if (drawn.every(({ nonfinite }) => !nonfinite.x.length)) delete layout.yaxis2; // plotly's cost goes with the axes too
   const clipped = axis.isClipped ? clippedRange(drawn, axis) : null;
+  const level = axis.isLogY ? null : levelOf(drawn);
   if (clipped) layout.yaxis.range = clipped;
+  else if (level) layout.yaxis.autorangeoptions = neighbourhood(level);
   return layout;
 }
 
@@ -253,6 +255,18 @@ export function clippedRange(drawn, { isLogY }) {
   if (!(high > low) || high - low > 0.8 * whole) return null;
   const margin = (high - low) / 12;
   return [low - margin, high + margin];
+}
+
+/** Return the value that all points have, null where there are several. */
+function levelOf(drawn) {
+  const level = drawn.find(({ y }) => y.length)?.y[0] ?? null;
+  return drawn.every(({ y }) => y.every((value) => value === level)) ? level : null;
+}
+
+/** Return what keeps an axis of one value near it: plotly goes one up and one down, whatever the value. */
+function neighbourhood(level) {
+  const margin = Math.min(Math.abs(level) / 10, 1);
+  return { clipmin: level - margin, clipmax: level + margin };
 }
 
 /** Steps are whole numbers: no tick stands between two of them. */

@@ -55,6 +55,14 @@ class TestChart:
             (points,) = read_chart(page, key).lines.values()
             assert [y for _, y in points] == [1, 4, 2], key
 
+    def test_of_one_value_shows_its_neighbourhood(self, page: Page, content: Content) -> None:
+        page.goto(content.path("run, ugly charts"))
+
+        read_chart(page, "constant")
+        low, high = card(page, "constant").locator(".chart-plot").evaluate("(plot) => plot.layout.yaxis.range")
+
+        assert 6.2 < low < 7 < high < 7.8  # plotly would go from 6 to 8, and with 0.1 from -0.9 to 1.1
+
     def test_makes_room_for_long_numbers(self, page: Page, content: Content) -> None:
         client = content.client
         uid = client.create_run(client.create_experiment("long numbers")).info.run_id
