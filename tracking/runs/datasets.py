@@ -12,14 +12,9 @@ from tracking.runs.orders import Column, Order
 
 @dataclass(frozen=True, slots=True)
 class DatasetUsed:
-    """A dataset, how many runs read it, and as what (``contexts``). Its texts are as the client made them."""
+    """A dataset, how many runs read it, and as what (``contexts``)."""
 
-    name: str
-    digest: str
-    source_type: str
-    source: str
-    schema: str
-    profile: str
+    dataset: Dataset
     contexts: tuple[str, ...]
     run_count: int
 
@@ -45,17 +40,5 @@ def list_datasets(
     for pk, context, count in uses.values_list("dataset_id", "context").annotate(count=Count("pk")):
         counts[pk] += count
         contexts[pk].add(context)
-    rows = [
-        DatasetUsed(
-            name=one.name,
-            digest=one.digest,
-            source_type=one.source_type,
-            source=one.source,
-            schema=one.schema,
-            profile=one.profile,
-            contexts=tuple(sorted(contexts[one.pk] - {""})),
-            run_count=counts[one.pk],
-        )
-        for one in page.rows
-    ]
+    rows = [DatasetUsed(one, tuple(sorted(contexts[one.pk] - {""})), counts[one.pk]) for one in page.rows]
     return Page(rows, page.next_token)

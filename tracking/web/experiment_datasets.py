@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from tracking.core.pages import Page
 from tracking.runs.datasets import DatasetUsed, list_datasets
 from tracking.runs.queries import experiment_row, get_experiment
 from tracking.web.base import workspace_page
@@ -20,7 +21,7 @@ from tracking.web.experiment_head import experiment_head
 from tracking.web.formats import format_count, shorten, spell_marks
 from tracking.web.fragments import render_page
 from tracking.web.links import link_with, query_with
-from tracking.web.list_files import Cell, list_file
+from tracking.web.list_files import ROWS_AT_ONCE, Cell, list_file, rows_of_all
 from tracking.web.workbench import quoted
 from tracking.workspaces.types import Permission
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 DATASETS_PER_PAGE = 50
-ROWS_AT_ONCE = 500  # of the list as a file
 FILE_HEAD = ("name", "digest", "runs", "contexts", "source_type", "source", "schema", "profile")
 MAX_TEXT = 80
 MAX_TITLE = 500
@@ -72,7 +72,7 @@ def experiment_datasets(request: HttpRequest, workspace: Workspace, experiment_i
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     query = request.GET
     wanted = query.get("q", "").strip()
-    if file := list_file(request, name="datasets", head=FILE_HEAD, rows=_file_rows(experiment, wanted)):
+    if file := _file(request, experiment, wanted):
         return file
     page = list_datasets(
         experiment=experiment, name_contains=wanted, page_token=query.get("page", ""), limit=DATASETS_PER_PAGE
@@ -96,22 +96,26 @@ def datasets_link(workspace: Workspace, experiment_id: int, name: str) -> str:
     return f"{page}{link_with(QueryDict(), q=name)}"
 
 
-def _file_rows(experiment: Experiment, wanted: str) -> Iterator[Sequence[Cell]]:
-    token: str | None = ""
-    while token is not None:
-        page = list_datasets(experiment=experiment, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE)
-        for one in page.rows:
-            fixed = (one.name, one.digest, one.run_count, one.contexts)
-            yield *fixed, one.source_type, one.source, one.schema, one.profile
-        token = page.next_token
+def _file(request: HttpRequest, experiment: Experiment, wanted: str) -> HttpResponseBase | None:
+    def datasets(token: str) -> Page[DatasetUsed]:
+        return list_datasets(experiment=experiment, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE)
+
+    return list_file(request, name="datasets", head=FILE_HEAD, rows=map(_cells, rows_of_all(datasets)))
 
 
-def _shown(one: DatasetUsed, table: str) -> DatasetShown:
-    wanted = _filter_of(one)
+def _cells(used: DatasetUsed) -> Sequence[Cell]:
+    one = used.dataset
+    fixed = (one.name, one.digest, used.run_count, used.contexts)
+    return *fixed, one.source_type, one.source, one.schema, one.profile
+
+
+def _shown(used: DatasetUsed, table: str) -> DatasetShown:
+    one = used.dataset
+    wanted = _filter_of(one.name, one.digest)
     return DatasetShown(
         name=spell_marks(one.name),
         digest=one.digest,
-        contexts=one.contexts,
+        contexts=used.contexts,
         source_type=one.source_type,
         source=shorten(_without_marks(one.source), length=MAX_TEXT),
         source_title=one.source[:MAX_TITLE],
@@ -119,14 +123,14 @@ def _shown(one: DatasetUsed, table: str) -> DatasetShown:
         schema_title=one.schema[:MAX_TITLE],
         profile=shorten(_without_marks(one.profile), length=MAX_TEXT),
         profile_title=one.profile[:MAX_TITLE],
-        run_count=format_count(one.run_count),
-        runs_link=f"{table}{link_with(QueryDict(), filter=wanted)}" if wanted and one.run_count else "",
+        run_count=format_count(used.run_count),
+        runs_link=f"{table}{link_with(QueryDict(), filter=wanted)}" if wanted and used.run_count else "",
     )
 
 
-def _filter_of(one: DatasetUsed) -> str:
+def _filter_of(name: str, digest: str) -> str:
     """Return what the runs that read a dataset have in common; without what no quotes can hold."""
-    pairs = (("name", one.name), ("digest", one.digest))
+    pairs = (("name", name), ("digest", digest))
     said = [f"datasets.{key} = {quoted(text)}" for key, text in pairs if not {"'", '"'} <= set(text)]
     return " AND ".join(said)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 MAX_SHOWN = 5  # nodes that come of one, or go into it
-MAX_FOLDED = 100  # behind those
+MAX_NODES = 100  # with those that are folded away behind them
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Branches:
     @classmethod
     def of(cls, nodes: Sequence[Node], *, total: int = 0) -> Branches:
         """Return the nodes, of ``total`` that there are."""
-        most = MAX_SHOWN + MAX_FOLDED
-        return cls(tuple(nodes[:MAX_SHOWN]), tuple(nodes[MAX_SHOWN:most]), max(total, len(nodes)) - len(nodes[:most]))
+        left = max(total, len(nodes)) - len(nodes[:MAX_NODES])
+        return cls(tuple(nodes[:MAX_SHOWN]), tuple(nodes[MAX_SHOWN:MAX_NODES]), left)
 
     @property
     def more(self) -> int:
@@ -81,7 +81,7 @@ def run_lineage(*, workspace: Workspace, run: Run, row: RunRow) -> Lineage | Non
     if not (used or made or versions):
         return None
     first = sorted(made, key=lambda model: model.uid not in versions)
-    uses = uses_by_model(workspace=workspace, uids=[model.uid for model in first[:MAX_SHOWN]], limit=MAX_SHOWN)
+    uses = uses_by_model(workspace=workspace, uids=[model.uid for model in first[:MAX_NODES]], limit=MAX_SHOWN)
     models = [_model_node(workspace, one, versions.pop(one.uid, []), uses.get(one.uid)) for one in first]
     of_no_model = [_version_node(workspace, version) for some in versions.values() for version in some]
     return _of_run(workspace, row, used, [*of_no_model, *models], is_here=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_safe
 
+from tracking.core.pages import Page
 from tracking.registry.queries import list_logged, versions_by_model
 from tracking.registry.types import LoggedModelRow, LoggedModelStatus
 from tracking.runs.queries import experiment_row, find_runs, get_experiment
@@ -21,7 +22,7 @@ from tracking.web.experiment_head import experiment_head
 from tracking.web.formats import spell_marks, time_element, unnamed
 from tracking.web.fragments import render_page
 from tracking.web.links import link_with, query_with
-from tracking.web.list_files import Cell, list_file
+from tracking.web.list_files import ROWS_AT_ONCE, Cell, list_file, rows_of_all
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 MODELS_PER_PAGE = 50
-ROWS_AT_ONCE = 500  # of the list as a file
 FILE_HEAD = ("model_id", "name", "model_type", "status", "run_id", "experiment_id", "created_at")
 MODEL_STATUS_WORDS = {
     LoggedModelStatus.PENDING: pgettext_lazy("state of a model", "Uploading"),
@@ -98,7 +98,14 @@ def logged_context(request: HttpRequest, workspace: Workspace, experiment: Exper
 
 def logged_file(request: HttpRequest, workspace: Workspace, experiment: Experiment | None) -> HttpResponseBase | None:
     """Return the whole list in the form that the address asks for; None: it asks for the page."""
-    return list_file(request, name="logged_models", head=FILE_HEAD, rows=_file_rows(request, workspace, experiment))
+    wanted = request.GET.get("q", "").strip()
+
+    def logged(token: str) -> Page[LoggedModelRow]:
+        return list_logged(
+            workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE
+        )
+
+    return list_file(request, name="logged_models", head=FILE_HEAD, rows=map(_cells, rows_of_all(logged)))
 
 
 def run_names(workspace: Workspace, uids: Sequence[str]) -> dict[str, str]:
@@ -107,17 +114,9 @@ def run_names(workspace: Workspace, uids: Sequence[str]) -> dict[str, str]:
     return {run.uid: unnamed(run.name) for run in found}
 
 
-def _file_rows(request: HttpRequest, workspace: Workspace, experiment: Experiment | None) -> Iterator[Sequence[Cell]]:
-    wanted = request.GET.get("q", "").strip()
-    token: str | None = ""
-    while token is not None:
-        page = list_logged(
-            workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE
-        )
-        for row in page.rows:
-            kept = (row.source_run_uid, str(row.experiment_id), row.created_at)
-            yield row.uid, row.name, row.model_type, row.status, *kept
-        token = page.next_token
+def _cells(row: LoggedModelRow) -> Sequence[Cell]:
+    kept = (row.source_run_uid, str(row.experiment_id), row.created_at)
+    return row.uid, row.name, row.model_type, row.status, *kept
 
 
 def _shown(workspace: Workspace, rows: Sequence[LoggedModelRow]) -> list[LoggedShown]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,8 +26,8 @@ from tracking.web.form_actions import carry_out
 from tracking.web.formats import format_count, spell_marks, time_element
 from tracking.web.fragments import render_page
 from tracking.web.links import link_with
-from tracking.web.list_files import Cell, list_file
-from tracking.web.logged_models import MODELS_PER_PAGE, ROWS_AT_ONCE, logged_context, logged_file, run_names
+from tracking.web.list_files import ROWS_AT_ONCE, Cell, list_file, rows_of_all
+from tracking.web.logged_models import MODELS_PER_PAGE, logged_context, logged_file, run_names
 from tracking.web.markup import plain_text, render_markdown
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
@@ -271,15 +271,10 @@ def loading_code(name: str, which: str, *, is_prompt: bool) -> str:
 
 
 def _file(request: HttpRequest, workspace: Workspace, wanted: str) -> HttpResponseBase | None:
-    return list_file(request, name="models", head=REGISTERED_HEAD, rows=_file_rows(workspace, wanted))
+    def registered(token: str) -> Page[RegisteredRow]:
+        return queries.list_registered(workspace=workspace, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE)
 
-
-def _file_rows(workspace: Workspace, wanted: str) -> Iterator[Sequence[Cell]]:
-    token: str | None = ""
-    while token is not None:
-        page = queries.list_registered(workspace=workspace, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE)
-        yield from map(_registered_cells, page.rows)
-        token = page.next_token
+    return list_file(request, name="models", head=REGISTERED_HEAD, rows=map(_registered_cells, rows_of_all(registered)))
 
 
 def _registered_cells(row: RegisteredRow) -> Sequence[Cell]:

@@ -19,6 +19,7 @@ from tracking.runs.types import CONTEXT_TAG, DatasetLogged, Pair, RunStatus
 from tracking.web.experiment_datasets import DATASETS_PER_PAGE
 
 COLUMNS = json.dumps({"mlflow_colspec": [{"name": f"c{number}", "type": "long"} for number in range(5)]})
+HOSTILE = ('"><img src=x>', "'-(1)-'`${2}`", 'it\'s "both"', "{{ 7 }} %25 & + #", "\u202egpj.exe", "a\nb \\ 'c")
 
 
 @pytest.fixture
@@ -78,6 +79,16 @@ class TestDatasets:
         )  # fmt: skip
         table = bob.get(link).content.decode()
         assert sorted(re.findall(r'href="/w/default/runs/\w+" title="(\w+)"', table)) == ["one", "two"]
+
+    def test_lead_there_whatever_their_names(self, bob: Client, experiment: Experiment) -> None:
+        for place, name in enumerate(HOSTILE):
+            read(running(experiment, f"run {place}"), name, digest=f"d{place}")
+
+        links = re.findall(r'<a href="([^"]*filter=[^"]*)"', page_of(bob, experiment))
+
+        tables = [bob.get(link).content.decode() for link in links]
+        found = [re.findall(r'href="/w/default/runs/\w+" title="(run \d)"', table) for table in tables]
+        assert sorted(found) == [[f"run {place}"] for place in range(len(HOSTILE))]
 
     @pytest.mark.parametrize("schema", ["", "x", "[" * 100_000, '{"mlflow_colspec": {}}', '{"mlflow_colspec": [1]}'])
     def test_take_any_schema(self, bob: Client, experiment: Experiment, schema: str) -> None:

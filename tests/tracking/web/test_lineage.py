@@ -15,7 +15,7 @@ from tracking.registry.services import create_model, log_inputs
 from tracking.runs.models import Experiment, Run
 from tracking.runs.services import create_run, delete_run, log_datasets
 from tracking.runs.types import CONTEXT_TAG, DatasetLogged, Pair
-from tracking.web.lineage import MAX_FOLDED, MAX_SHOWN
+from tracking.web.lineage import MAX_NODES, MAX_SHOWN
 
 
 class Graph(HTMLParser):
@@ -139,12 +139,12 @@ class TestRun:
         assert "not shown" not in page
 
     def test_says_what_is_left_out(self, bob: Client, experiment: Experiment, run: Run) -> None:
-        for number in range(MAX_SHOWN + MAX_FOLDED + 2):
+        for number in range(MAX_NODES + 2):
             make(experiment, f"epoch {number}", run)
 
         page = bob.get(f"/w/default/runs/{run.uid}").content.decode()
 
-        assert (f"and {MAX_FOLDED + 2} more" in page, "2 more are not shown" in page) == (True, True)
+        assert (f"and {MAX_NODES - MAX_SHOWN + 2} more" in page, "2 more are not shown" in page) == (True, True)
 
     def test_counts_all_that_used_a_model(self, bob: Client, experiment: Experiment, run: Run) -> None:
         uid = make(experiment, "student", run)
