@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +37,15 @@ FILE_HEAD = ("metric", "better", "place", "run_id", "run_name", "status", "value
 
 
 @dataclass(frozen=True, slots=True)
+class DirectionSaid:
+    """Which way somebody said that a metric gets better; ``link`` shows its best runs."""
+
+    metric: str
+    direction: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class StateCount:
     """How many runs are in a state; ``link`` shows them."""
 
@@ -68,18 +76,18 @@ def experiment_overview(request: HttpRequest, workspace: Workspace, experiment_i
         workspace, summaries_of(experiment_ids=[experiment.pk]), is_all_measured=query.get("sizes") == "all"
     )
     note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
-    states = _states(workspace, experiment, asked)
     context = experiment_head(request, workspace, experiment, row)
     context |= {
         "note": render_markdown(note) if note.strip() else "",
         "note_source": note,
         "facts": facts,
         "changed": time_element(row.updated_at),
-        "states": states,
+        "states": _states(workspace, experiment, asked),
         "measured_link": link_with(query, sizes="all"),
         "boards": shown_boards(workspace, experiment.pk, best, directions),
         "unknown": [name for name in chosen if name not in keys],
         "is_chosen": bool(chosen),
+        "directions": _directions_said(directions),
         "metric": chosen[0] if chosen else "",
         "metric_choices": keys[:CHOICES],
         "list_query": query_with(query, format=None),
@@ -87,7 +95,14 @@ def experiment_overview(request: HttpRequest, workspace: Workspace, experiment_i
     return render(request, "experiment_overview/experiment_overview.html", context)
 
 
-def _states(workspace: Workspace, experiment: Experiment, asked: Asked) -> Sequence[StateCount]:
+def _directions_said(directions: Directions) -> list[DirectionSaid]:
+    return [
+        DirectionSaid(metric, direction.value, link_with(QueryDict(), metric=metric))
+        for metric, direction in sorted(directions.stored.items())
+    ]
+
+
+def _states(workspace: Workspace, experiment: Experiment, asked: Asked) -> list[StateCount]:
     table = reverse("web:experiment_detail", args=[workspace.name, experiment.pk])
     groups = group_runs(runs=asked.matching(), experiment_ids=[experiment.pk], keys=[GroupKey(None, "status")])
     return [

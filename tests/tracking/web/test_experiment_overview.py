@@ -107,6 +107,7 @@ class TestBoard:
         page = page_of(bob, experiment)
 
         assert boards(page) == {"loss": ["a", "b"], "width": ["a", "b"]}
+        assert re.findall(r'<a class="long-name" href="\?metric=\w+" title="(\w+)"', page) == ["loss", "width"]
         assert "as somebody said" in page
 
     def test_names_the_params_that_differ_with_links(self, bob: Client, experiment: Experiment) -> None:
