@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 MAX_SHOWN = 5  # nodes that come of one, or go into it
+MAX_USES = 20  # of a model
 MAX_NODES = 100  # with those that are folded away behind them
 
 
@@ -81,7 +82,7 @@ def run_lineage(*, workspace: Workspace, run: Run, row: RunRow) -> Lineage | Non
     if not (used or made or versions):
         return None
     first = sorted(made, key=lambda model: model.uid not in versions)
-    uses = uses_by_model(workspace=workspace, uids=[model.uid for model in first[:MAX_NODES]], limit=MAX_SHOWN)
+    uses = uses_by_model(workspace=workspace, uids=[model.uid for model in first[:MAX_NODES]], limit=MAX_USES)
     models = [_model_node(workspace, one, versions.pop(one.uid, []), uses.get(one.uid)) for one in first]
     of_no_model = [_version_node(workspace, version) for some in versions.values() for version in some]
     return _of_run(workspace, row, used, [*of_no_model, *models], is_here=True)
@@ -91,7 +92,7 @@ def version_lineage(*, workspace: Workspace, row: VersionRow, run: Run | None, r
     """Return the way to a version from what its run read, and on to what points to it or used it. Three queries."""
     root = _version_node(workspace, row, is_here=True)
     models = find_models(workspace=workspace, uids=[row.model_uid]) if row.model_uid else {}
-    uses = uses_by_model(workspace=workspace, uids=list(models), limit=MAX_SHOWN)
+    uses = uses_by_model(workspace=workspace, uids=list(models), limit=MAX_USES)
     for model in models.values():
         root = _model_node(workspace, model, [row], uses.get(model.uid), here=row)
     if run is None or run_row is None:
@@ -103,7 +104,7 @@ def _of_run(
     workspace: Workspace, row: RunRow, used: Sequence[LoggedModel], made: Sequence[Node], *, is_here: bool = False
 ) -> Lineage:
     url = reverse("web:run_detail", args=[workspace.name, row.uid])
-    sources = [*_dataset_nodes(workspace, row), *(_model_node(workspace, model, [], None) for model in used)]
+    sources = [*(_model_node(workspace, model, [], None) for model in used), *_dataset_nodes(workspace, row)]
     root = Node(gettext("Run"), "chart", unnamed(row.name), url, is_here=is_here, next=Branches.of(made))
     return Lineage(Branches.of(sources), root)
 

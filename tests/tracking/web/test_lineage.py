@@ -15,7 +15,7 @@ from tracking.registry.services import create_model, log_inputs
 from tracking.runs.models import Experiment, Run
 from tracking.runs.services import create_run, delete_run, log_datasets
 from tracking.runs.types import CONTEXT_TAG, DatasetLogged, Pair
-from tracking.web.lineage import MAX_NODES, MAX_SHOWN
+from tracking.web.lineage import MAX_NODES, MAX_SHOWN, MAX_USES
 
 
 class Graph(HTMLParser):
@@ -107,8 +107,8 @@ def whole(caller: Caller, experiment: Experiment, run: Run) -> str:
 
 
 WAY = [
-    (1, "Dataset · training", "flowers"),
     (1, "Logged model · Uploading", "teacher"),
+    (1, "Dataset · training", "flowers"),
     (1, "Run", "trainer"),
     (2, "Logged model · Uploading", "student"),
     (3, "Version 1 of", "net"),
@@ -148,12 +148,13 @@ class TestRun:
 
     def test_counts_all_that_used_a_model(self, bob: Client, experiment: Experiment, run: Run) -> None:
         uid = make(experiment, "student", run)
-        for number in range(MAX_SHOWN + 2):
+        for number in range(MAX_USES + 2):
             log_inputs(run=start(experiment, f"judge {number}"), datasets=[], model_uids=[uid])
 
         page = bob.get(f"/w/default/runs/{run.uid}").content.decode()
 
-        assert (page.count("Used by run"), "and 2 more" in page) == (MAX_SHOWN, True)
+        assert (page.count("Used by run"), f"and {MAX_USES + 2 - MAX_SHOWN} more" in page) == (MAX_USES, True)
+        assert "2 more are not shown" in page
 
     def test_costs_the_same_for_ten_more_of_everything(
         self, bob: Client, caller: Caller, experiment: Experiment, run: Run, whole: str,
@@ -186,7 +187,7 @@ class TestVersion:
 
         names = [name for _, _, name in graph_of(bob, "/w/default/models/net/versions/1").nodes]
 
-        assert names == ["flowers", "teacher", "trainer", "student", "net", "champion"]
+        assert names == ["teacher", "flowers", "trainer", "student", "net", "champion"]
 
     def test_leads_somewhere_from_each_node(self, bob: Client, whole: str) -> None:
         for link in graph_of(bob, "/w/default/models/net/versions/1").links:
