@@ -27,7 +27,7 @@ class TestHostileName:
         expect(page).to_have_title(f"{shown} · {PAYLOADS[0]} · mlportal")
         assert page.locator("#params td").text_content() == payload
         assert payload in (page.locator("[data-dataset] strong").text_content() or "")
-        assert payload in (page.locator("[data-models]").text_content() or "")
+        assert payload in (page.locator("[data-lineage]").text_content() or "")
         expect(page.locator("[data-note] img")).to_have_count(0)
         hrefs = page.locator("[data-note] a").evaluate_all("(links) => links.map((link) => link.protocol)")
         assert set(hrefs) <= {"http:", "https:", "mailto:"}

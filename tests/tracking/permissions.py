@@ -89,6 +89,7 @@ PAGES: Table = {
     "account/unlink": {"POST": PERSON},
     E: {"GET": READ},
     f"{E}/<int:experiment_id>": {"GET": READ},
+    **{f"{E}/<int:experiment_id>/{part}": {"GET": READ} for part in ("overview", "datasets", "models")},
     f"{E}/<int:experiment_id>/runs.csv": {"GET": READ},
     f"{E}/<int:experiment_id>/runs.json": {"GET": READ},
     f"{E}/<int:experiment_id>/runs": {"POST": READ},  # comparing reads; what writes asks again

@@ -50,6 +50,14 @@ class LoggedModelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Uses:
+    """The newest of the runs that used a logged model, as (id, name), and the number of all."""
+
+    runs: tuple[tuple[str, str], ...]
+    run_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLinks:
     """Logged models that a run used, and those that it made with the step they were made at."""
 

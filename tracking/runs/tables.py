@@ -75,10 +75,14 @@ def group_runs(*, runs: QuerySet[Run], experiment_ids: Sequence[int], keys: Sequ
 def group_columns(
     *, experiment_ids: Sequence[int], keys: Sequence[GroupKey], prefix: str = ""
 ) -> dict[str, Combinable]:
-    """Return what to group rows by; ``prefix`` leads from a row to its run (``run__``). One query."""
+    """Return what to group rows by; ``prefix`` leads from a row to its run (``run__``).
+
+    One query; none where only attributes are asked for.
+    """
     wanted = Q(*[Q(kind=key.kind, name=key.name) for key in keys if key.kind], _connector=Q.OR)
+    found = Key.objects.filter(wanted, experiment__in=experiment_ids) if wanted else Key.objects.none()
     ids: dict[tuple[int, str], list[int]] = {}
-    for kind, name, pk in Key.objects.filter(wanted, experiment__in=experiment_ids).values_list("kind", "name", "pk"):
+    for kind, name, pk in found.values_list("kind", "name", "pk"):
         ids.setdefault((kind, name), []).append(pk)
     columns: dict[str, Combinable] = {}
     for number, key in enumerate(keys):

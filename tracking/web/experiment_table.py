@@ -145,11 +145,14 @@ def measured_by_experiment(summaries: Sequence[ExperimentSummary], *, is_all: bo
 
 
 def main_metric(names: Iterable[str], directions: Directions) -> str | None:
-    """Return the metric that says how good a run is, None where none has a direction: what somebody gave one first."""
+    """Return the metric that says how good a run is, None where none has a direction."""
+    return next(iter(main_metrics(names, directions)), None)
+
+
+def main_metrics(names: Iterable[str], directions: Directions) -> list[str]:
+    """Return the metrics that have a direction, those that say most first: what somebody gave one before all."""
     known = [name for name in names if directions.of(name)]
-    return min(
-        known, key=lambda name: (name not in directions.stored, not _is_unseen(name), len(name), name), default=None
-    )
+    return sorted(known, key=lambda name: (name not in directions.stored, not _is_unseen(name), len(name), name))
 
 
 def _is_unseen(name: str) -> bool:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
@@ -16,25 +15,18 @@ from tracking.metrics.queries import series_by_run
 from tracking.metrics.summaries import count_runs_by_metric
 from tracking.runs.experiment_tree import list_branch, summaries_of
 from tracking.runs.queries import count_experiments, experiment_row, find_runs, get_experiment, list_keys, run_rows
-from tracking.runs.types import NOTE_TAG, RunRow
+from tracking.runs.types import RunRow
 from tracking.saved_views.queries import default_query, list_views
-from tracking.web.base import credential_of, may, workspace_page
+from tracking.web.base import credential_of, workspace_page
 from tracking.web.charts import AMOUNTS, CHART_FIELDS, MAX_RUNS, chart_grid
 from tracking.web.columns import ColumnKind, asked_columns, column_choices, column_label, fixed_heads, heads, window_of
 from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
-from tracking.web.experiment_table import (
-    list_order,
-    listed_page,
-    own_tags,
-    parents_of,
-    shown_experiments,
-    tag_shown,
-)
-from tracking.web.formats import format_count, spell_marks, time_element
+from tracking.web.experiment_head import experiment_head
+from tracking.web.experiment_table import list_order, listed_page, parents_of, shown_experiments
+from tracking.web.formats import format_count
 from tracking.web.fragments import render_page
 from tracking.web.links import kept_fields, link_with, query_with
-from tracking.web.markup import render_markdown
 from tracking.web.run_table import SeriesByRun, shown_runs
 from tracking.web.snippets import tracking_uri, training_snippets
 from tracking.web.workbench import (
@@ -119,17 +111,8 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
     found = Found.of(asked, token=query.get("page", ""), limit=RUNS_PER_PAGE)
     rows, charted = found.page.rows, _charted_rows(asked, query, found.page.rows)
     row = experiment_row(experiment)
-    note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
-    context = {
-        "workspace": workspace,
-        "experiment": msgspec.structs.replace(row, name=spell_marks(row.name)),
-        "created": time_element(row.created_at),
-        "created_by": experiment.user_name,
-        "current_name": row.name,
-        "note": render_markdown(note) if note.strip() else "",
-        "note_source": note,
-        "tags": [tag_shown(tag) for tag in own_tags(row)],
-        "own_tags": own_tags(row),
+    context = experiment_head(request, workspace, experiment, row)
+    context |= {
         "total": found.total,
         "shown_total": format_count(found.total),
         "trouble": found.trouble,
@@ -137,7 +120,6 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
         "show": query.get("show", ""),
         "keys": query.get("keys", ""),
         "chosen": query.get("runs", ""),
-        "may_write": may(request, workspace, Permission.WRITE),
         "views": list_views(experiment=experiment, reader=credential_of(request).user),
         "view": query.get("view", ""),
         "view_query": query_with(query, page=None, view=None, keys=None),

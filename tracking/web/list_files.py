@@ -1,16 +1,20 @@
 """A list as a file: ``?format=csv`` or ``?format=json`` behind the address of its page gives its rows as they are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
+from typing import TypeVar
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponseBase
 
 from tracking.core.csv import csv_lines
+from tracking.core.pages import Page
 from tracking.web.exports import Value, file_answer, json_lines
 
 Cell = Value | datetime | Enum | Iterable[str]
+Row = TypeVar("Row")
+ROWS_AT_ONCE = 500  # that a file is read by
 
 
 def list_file(
@@ -29,6 +33,15 @@ def list_file(
     if kind == "json":
         return file_answer(json_lines(name, head, plain), name=f"{name}.json", content_type="application/json")
     raise BadRequest(f"format is csv or json, not {kind!r}.")
+
+
+def rows_of_all(page_at: Callable[[str], Page[Row]]) -> Iterator[Row]:
+    """Yield the rows of all pages, each asked for by its token when its turn comes."""
+    token: str | None = ""
+    while token is not None:
+        page = page_at(token)
+        yield from page.rows
+        token = page.next_token
 
 
 def _plain(cell: Cell) -> Value:

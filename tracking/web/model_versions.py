@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from tracking.core.clock import utc_now
 from tracking.registry import queries, services
-from tracking.registry.types import VersionRow, makes_prompt
+from tracking.registry.types import makes_prompt
 from tracking.runs.queries import find_runs, get_experiment, run_row
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.changes import tag_field, tag_gone, tag_set, text_field
 from tracking.web.errors import refusing_bad_values
 from tracking.web.form_actions import carry_out
-from tracking.web.formats import spell_marks, time_element, unnamed
+from tracking.web.formats import spell_marks, time_element
+from tracking.web.lineage import version_lineage
 from tracking.web.markup import render_markdown
 from tracking.web.registry import STAGE_WORDS, loading_code, own_tags
 from tracking.workspaces import access
@@ -30,18 +29,6 @@ from tracking.workspaces.types import Permission
 if TYPE_CHECKING:
     from tracking.registry.models import ModelVersion
     from tracking.workspaces.models import Workspace
-
-MAX_DATASETS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A stop on the way from the data to the aliases; ``url`` "" where there is no page."""
-
-    kind: str
-    icon: str
-    name: str
-    url: str
 
 
 @never_cache
@@ -59,6 +46,8 @@ def version_detail(request: HttpRequest, workspace: Workspace, name: str, versio
             return redirect("web:model_detail", workspace.name, name)
         return redirect("web:version_detail", workspace.name, name, version)
     row = queries.version_row(found)
+    run = next(iter(find_runs(workspace=workspace, uids=[row.run_uid])), None)
+    experiment = get_experiment(workspace=workspace, experiment_id=str(run.experiment_id)) if run else None
     context = {
         "workspace": workspace,
         "name": spell_marks(row.model_name),
@@ -70,7 +59,9 @@ def version_detail(request: HttpRequest, workspace: Workspace, name: str, versio
         "user_name": row.user_name,
         "created": time_element(row.created_at),
         "changed": time_element(row.updated_at),
-        "steps": list(_steps(workspace, row)),
+        "experiment_id": experiment.pk if experiment else "",
+        "experiment_name": spell_marks(experiment.name) if experiment else "",
+        "lineage": version_lineage(workspace=workspace, row=row, run=run, run_row=run_row(run) if run else None),
         "description": render_markdown(row.description) if row.description.strip() else "",
         "description_source": row.description,
         "own_tags": own_tags(row.tags),
@@ -78,25 +69,6 @@ def version_detail(request: HttpRequest, workspace: Workspace, name: str, versio
         "may_write": may(request, workspace, Permission.WRITE),
     }
     return render(request, "model_versions/version_detail.html", context)
-
-
-def _steps(workspace: Workspace, row: VersionRow) -> Iterator[Step]:
-    """Yield the way from the data over experiment, run and logged model to the version; what is gone is left out."""
-    found = find_runs(workspace=workspace, uids=[row.run_uid]) if row.run_uid else []
-    for run in map(run_row, found):
-        for dataset in run.datasets[:MAX_DATASETS]:
-            yield Step(gettext("Dataset"), "table", spell_marks(dataset.name), "")
-        experiment = get_experiment(workspace=workspace, experiment_id=str(run.experiment_id))
-        to_experiment = reverse("web:experiment_detail", args=[workspace.name, experiment.pk])
-        yield Step(gettext("Experiment"), "flask", spell_marks(experiment.name), to_experiment)
-        to_run = reverse("web:run_detail", args=[workspace.name, run.uid])
-        yield Step(gettext("Run"), "chart", unnamed(run.name), to_run)
-    logged = queries.find_models(workspace=workspace, uids=[row.model_uid]) if row.model_uid else {}
-    for model in logged.values():
-        yield Step(gettext("Logged model"), "model", spell_marks(model.name), "")
-    yield Step(gettext("Version"), "branch", str(row.version), "")
-    for alias in row.aliases:
-        yield Step(gettext("Alias"), "tag", alias, "")
 
 
 # ---- what a form asks for ------------------------------------------------------------------------------------------

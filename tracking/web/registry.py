@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,19 +17,18 @@ from tracking.core.clock import utc_now
 from tracking.core.errors import InvalidParameterError
 from tracking.core.pages import Page
 from tracking.registry import queries, services
-from tracking.registry.types import LoggedModelRow, RegisteredRow, Stage, VersionRow
-from tracking.runs.queries import find_runs, get_experiment
+from tracking.registry.types import RegisteredRow, Stage, VersionRow
 from tracking.runs.types import Pair
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.changes import name_field, tag_field, tag_gone, tag_set, text_field
 from tracking.web.errors import refusing_bad_values
 from tracking.web.form_actions import carry_out
-from tracking.web.formats import format_count, spell_marks, time_element, unnamed
+from tracking.web.formats import format_count, spell_marks, time_element
 from tracking.web.fragments import render_page
 from tracking.web.links import link_with
-from tracking.web.list_files import Cell, list_file
+from tracking.web.list_files import ROWS_AT_ONCE, Cell, list_file, rows_of_all
+from tracking.web.logged_models import MODELS_PER_PAGE, logged_context, logged_file, run_names
 from tracking.web.markup import plain_text, render_markdown
-from tracking.web.runs import MODEL_STATUS_WORDS
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
 
@@ -37,16 +36,12 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from tracking.registry.models import RegisteredModel
-    from tracking.runs.models import Experiment
     from tracking.workspaces.models import Workspace
 
-MODELS_PER_PAGE = 50
 VERSIONS_PER_PAGE = 100
-ROWS_AT_ONCE = 500  # of a list as a file
 MAX_TAGS_SHOWN = 3
 MAX_DESCRIPTION = 400  # of a version, in the table
 REGISTERED_HEAD = ("name", "versions", "latest_version", "aliases", "description", "created_at", "updated_at")
-LOGGED_HEAD = ("model_id", "name", "model_type", "status", "run_id", "experiment_id", "created_at")
 STAGE_WORDS: Mapping[Stage, _StrPromise] = {
     Stage.STAGING: gettext_lazy("Staging"),
     Stage.PRODUCTION: gettext_lazy("Production"),
@@ -70,19 +65,6 @@ class ModelShown:
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedShown:
-    """A line of the list of logged models."""
-
-    uid: str
-    name: str
-    model_type: str
-    status: str
-    run_uid: str
-    run_name: str
-    created: SafeString
-
-
-@dataclass(frozen=True, slots=True)
 class VersionShown:
     """A line of the table of versions. ``run_uid`` "" where the run is gone, or there never was one."""
 
@@ -102,35 +84,24 @@ class VersionShown:
 @workspace_page(need=Permission.READ)
 @refusing_bad_values()
 def model_list(request: HttpRequest, workspace: Workspace) -> HttpResponseBase:
-    """List registered models, or with ``show=logged`` what runs logged, by ``?q=`` in their names; also as a file.
-
-    ``experiment`` narrows what runs logged to those of one.
-    """
+    """List registered models, or with ``show=logged`` what runs logged, by ``?q=`` in their names; also as a file."""
     query = request.GET
     is_logged, wanted = query.get("show") == "logged", query.get("q", "").strip()
-    asked = query.get("experiment", "") if is_logged else ""
-    experiment = get_experiment(workspace=workspace, experiment_id=asked) if asked else None
-    if file := _file(request, workspace, wanted, experiment, is_logged=is_logged):
+    if file := logged_file(request, workspace, None) if is_logged else _file(request, workspace, wanted):
         return file
     token = query.get("page", "")
     context: dict[str, object] = {
         "workspace": workspace,
         "q": wanted,
         "is_logged": is_logged,
-        "experiment": spell_marks(experiment.name) if experiment else "",
-        "experiment_id": experiment.pk if experiment else None,
-        "all_link": link_with(query, experiment=None, page=None),
-        "registered_link": link_with(query, show=None, page=None, experiment=None),
+        "registered_link": link_with(query, show=None, page=None),
         "logged_link": link_with(query, show="logged", page=None),
         "csv_link": link_with(query, format="csv", page=None),
         "json_link": link_with(query, format="json", page=None),
         "first_link": link_with(query, page=None) if token else "",
     }
     if is_logged:
-        logged = queries.list_logged(
-            workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=MODELS_PER_PAGE
-        )
-        context |= {"logged": _logged_shown(workspace, logged.rows), "next_link": _next(request, logged)}
+        context |= logged_context(request, workspace, None)
     else:
         found = queries.list_registered(
             workspace=workspace, name_contains=wanted, page_token=token, limit=MODELS_PER_PAGE
@@ -261,24 +232,8 @@ def _models_shown(rows: Sequence[RegisteredRow]) -> list[ModelShown]:
     ]
 
 
-def _logged_shown(workspace: Workspace, rows: Sequence[LoggedModelRow]) -> list[LoggedShown]:
-    names = _run_names(workspace, [row.source_run_uid for row in rows])
-    return [
-        LoggedShown(
-            uid=row.uid,
-            name=spell_marks(row.name),
-            model_type=row.model_type,
-            status=str(MODEL_STATUS_WORDS[row.status]),
-            run_uid=row.source_run_uid if row.source_run_uid in names else "",
-            run_name=names.get(row.source_run_uid, ""),
-            created=time_element(row.created_at, is_relative=True),
-        )
-        for row in rows
-    ]
-
-
 def _versions_shown(workspace: Workspace, rows: Sequence[VersionRow]) -> list[VersionShown]:
-    names = _run_names(workspace, [row.run_uid for row in rows])
+    names = run_names(workspace, [row.run_uid for row in rows])
     return [
         VersionShown(
             version=row.version,
@@ -294,12 +249,6 @@ def _versions_shown(workspace: Workspace, rows: Sequence[VersionRow]) -> list[Ve
         )
         for row in rows
     ]
-
-
-def _run_names(workspace: Workspace, uids: Sequence[str]) -> dict[str, str]:
-    """Return the names of those of the runs that the workspace still has, by id. One query."""
-    found = find_runs(workspace=workspace, uids=sorted({uid for uid in uids if uid}))
-    return {run.uid: unnamed(run.name) for run in found}
 
 
 def _tags(tags: Sequence[Pair]) -> tuple[str, ...]:
@@ -321,46 +270,14 @@ def loading_code(name: str, which: str, *, is_prompt: bool) -> str:
 # ---- the list as a file --------------------------------------------------------------------------------------------
 
 
-def _file(
-    request: HttpRequest, workspace: Workspace, wanted: str, experiment: Experiment | None, *, is_logged: bool
-) -> HttpResponseBase | None:
-    if is_logged:
-
-        def logged(token: str) -> Page[LoggedModelRow]:
-            return queries.list_logged(
-                workspace=workspace, experiment=experiment, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE
-            )
-
-        return list_file(request, name="logged_models", head=LOGGED_HEAD, rows=map(_logged_cells, _all(logged)))
-
+def _file(request: HttpRequest, workspace: Workspace, wanted: str) -> HttpResponseBase | None:
     def registered(token: str) -> Page[RegisteredRow]:
         return queries.list_registered(workspace=workspace, name_contains=wanted, page_token=token, limit=ROWS_AT_ONCE)
 
-    return list_file(request, name="models", head=REGISTERED_HEAD, rows=map(_registered_cells, _all(registered)))
-
-
-def _all(page_at: Callable[[str], Page[Row]]) -> Iterator[Row]:
-    """Yield the rows of all pages, as they are asked for."""
-    token: str | None = ""
-    while token is not None:
-        page = page_at(token)
-        yield from page.rows
-        token = page.next_token
+    return list_file(request, name="models", head=REGISTERED_HEAD, rows=map(_registered_cells, rows_of_all(registered)))
 
 
 def _registered_cells(row: RegisteredRow) -> Sequence[Cell]:
     aliases = [f"{alias.name}={alias.version}" for alias in row.aliases]
     latest = max((version.version for version in row.latest), default=None)
     return row.name, row.version_count, latest, aliases, row.description, row.created_at, row.updated_at
-
-
-def _logged_cells(row: LoggedModelRow) -> Sequence[Cell]:
-    return (
-        row.uid,
-        row.name,
-        row.model_type,
-        row.status,
-        row.source_run_uid,
-        str(row.experiment_id),
-        row.created_at,
-    )

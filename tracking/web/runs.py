@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from tracking.charts.direction import Direction
@@ -20,8 +20,6 @@ from tracking.core.clock import utc_now
 from tracking.metrics.extremes import Extremes, extremes_of
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.types import SeriesRow
-from tracking.registry.queries import list_models_of_run, list_versions_of_run, model_links_by_run
-from tracking.registry.types import LoggedModelRow, LoggedModelStatus
 from tracking.runs.experiment_tree import experiment_tags
 from tracking.runs.queries import find_runs, get_experiment, get_run, run_row
 from tracking.runs.run_tree import Descendant, list_descendants
@@ -30,7 +28,7 @@ from tracking.web.artifacts import page_context
 from tracking.web.base import may, workspace_page
 from tracking.web.charts import chart_grid
 from tracking.web.directions import Directions
-from tracking.web.experiment_table import main_metric
+from tracking.web.experiment_table import main_metrics
 from tracking.web.formats import (
     NOTHING,
     StatusShown,
@@ -45,6 +43,7 @@ from tracking.web.formats import (
 )
 from tracking.web.fragments import render_page
 from tracking.web.git_links import commit_link
+from tracking.web.lineage import run_lineage
 from tracking.web.list_files import Cell, list_file
 from tracking.web.logged_images import list_image_series
 from tracking.web.markup import render_markdown
@@ -71,11 +70,6 @@ MAX_METRICS = 200
 MAX_CHILDREN = 200
 MAX_SOURCE = 200
 MAX_LONG_TEXT = 20_000
-MODEL_STATUS_WORDS = {
-    LoggedModelStatus.PENDING: pgettext_lazy("state of a model", "Uploading"),
-    LoggedModelStatus.READY: pgettext_lazy("state of a model", "Ready"),
-    LoggedModelStatus.UPLOAD_FAILED: pgettext_lazy("state of a model", "Upload failed"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,26 +158,6 @@ class DatasetShown:
     source_type: str
     source: str
     schema: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelShown:
-    """A logged model that the run made."""
-
-    uid: str
-    name: str
-    status: str
-    model_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionShown:
-    """A version of a registered model that comes from the run; ``link``: the model's name as it is."""
-
-    name: str
-    link: str
-    version: int
-    aliases: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +276,6 @@ def _overview(
 ) -> dict[str, object]:
     tags = {tag.key: tag.value for tag in row.tags}
     children = list_descendants(run=run, limit=MAX_CHILDREN + 1)
-    links = model_links_by_run(run_ids=[run.pk])
     own = [found for found in series if not _is_system(found)]
     fitting = [found for found in own if sought.lower() in found.key.lower()]
     shown = fitting[:MAX_METRICS]
@@ -318,12 +291,7 @@ def _overview(
         "metrics_left": len(fitting) - len(shown),
         "metric": sought,
         "datasets": [_dataset_shown(dataset) for dataset in row.datasets],
-        "models_made": [_model_shown(model) for model in list_models_of_run(run=run)],
-        "versions": [
-            VersionShown(spell_marks(one.model_name), one.model_name, one.version, one.aliases)
-            for one in list_versions_of_run(workspace=workspace, run_uid=run.uid)
-        ],
-        "models_used": links[run.pk].inputs if run.pk in links else (),
+        "lineage": run_lineage(workspace=workspace, run=run, row=row),
         "tables": _logged_tables(tags.get(LOGGED_ARTIFACTS_TAG, "")),
         "children": [_child_shown(child) for child in children[:MAX_CHILDREN]],
         "has_more_children": len(children) > MAX_CHILDREN,
@@ -348,10 +316,8 @@ def _figures(
 ) -> list[Figure]:
     """Return the metrics that say most, at most ``MAX_FIGURES``; five queries for a curve not read yet."""
     rows = {row.key: row for row in series}
-    left = set(rows)
     figures: list[Figure] = []
-    while len(figures) < MAX_FIGURES and (metric := main_metric(left, directions)):
-        left.discard(metric)
+    for metric in main_metrics(rows, directions)[:MAX_FIGURES]:
         row = rows[metric]
         best = row.min_value if directions.of(metric) is Direction.LESS else row.max_value
         figures.append(
@@ -412,11 +378,6 @@ def _dataset_shown(dataset: DatasetLogged) -> DatasetShown:
         source=shorten(dataset.source, length=MAX_SOURCE),
         schema=dataset.schema[:MAX_LONG_TEXT],
     )
-
-
-def _model_shown(model: LoggedModelRow) -> ModelShown:
-    status = str(MODEL_STATUS_WORDS[model.status])
-    return ModelShown(uid=model.uid, name=model.name, status=status, model_type=model.model_type)
 
 
 def _child_shown(child: Descendant) -> ChildShown:

@@ -20,9 +20,9 @@ from tracking.metrics.downsample import grid_width
 from tracking.metrics.queries import read_curves
 from tracking.metrics.summaries import Spread, spread_by_group
 from tracking.metrics.types import SeriesRow
-from tracking.runs.queries import count_runs, find_runs, run_row, search_runs
+from tracking.runs.queries import count_runs, find_runs, run_row, search_run_heads, search_runs
 from tracking.runs.tables import GROUP_ATTRIBUTES, GroupKey, group_runs, matching_runs
-from tracking.runs.types import KeyKind, Lifecycle, RunRow
+from tracking.runs.types import KeyKind, Lifecycle, RunHead, RunRow
 from tracking.web.columns import (
     MAX_CHOSEN,
     MAX_GROUP_KEYS,
@@ -91,6 +91,18 @@ class Asked:
             page_token=token,
             max_results=limit,
         )
+
+    def heads(self, *, order_by: str = "", limit: int) -> list[RunHead]:
+        """Return the first of the runs, without what they carry; ``order_by`` sorts them in another way."""
+        return search_run_heads(
+            workspace=self.workspace,
+            experiment_ids=self.experiment_ids,
+            filter_text=self.filter_text,
+            order_by=[order_by] if order_by else self.order_by,
+            lifecycle=self.lifecycle,
+            now=self.now,
+            max_results=limit,
+        ).rows
 
     def count(self) -> int:
         """Count the runs."""

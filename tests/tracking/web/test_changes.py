@@ -94,8 +94,9 @@ class TestChangeExperiment:
     def test_writes_a_note_and_tags(self, ann: Client, experiment: Experiment) -> None:
         page_of(ann, experiment, action="set_tag", key="team", value="vision")
         page = page_of(ann, experiment, action="describe", note="*why*")
+        overview = ann.get(f"/w/default/experiments/{experiment.pk}/overview").content.decode()
 
-        assert ("<em>why</em>" in page, "team: vision" in page) == (True, True)
+        assert ("<em>why</em>" in overview, "team: vision" in page) == (True, True)
         page_of(ann, experiment, action="delete_tag", key="team")
         assert list(ExperimentTag.objects.values_list("key", "value")) == [(NOTE_TAG, "*why*")]
 

@@ -1,11 +1,11 @@
 """Questions about logged models, registered models and their versions."""
 
+from tracking.registry.queries.lineage import list_models_made, list_models_used, uses_by_model
 from tracking.registry.queries.logged import (
     find_models,
     get_model,
     linked_runs,
     list_logged,
-    list_models_of_run,
     model_links_by_run,
     model_row,
     search_models,
@@ -23,6 +23,7 @@ from tracking.registry.queries.registered import (
     search_registered,
     search_versions,
     version_row,
+    versions_by_model,
 )
 
 __all__ = [
@@ -35,7 +36,8 @@ __all__ = [
     "latest_versions",
     "linked_runs",
     "list_logged",
-    "list_models_of_run",
+    "list_models_made",
+    "list_models_used",
     "list_registered",
     "list_versions",
     "list_versions_of_run",
@@ -45,5 +47,7 @@ __all__ = [
     "search_models",
     "search_registered",
     "search_versions",
+    "uses_by_model",
     "version_row",
+    "versions_by_model",
 ]

@@ -55,11 +55,6 @@ def model_row(model: LoggedModel) -> LoggedModelRow:
     return _model_rows([model])[0]
 
 
-def list_models_of_run(*, run: Run) -> list[LoggedModelRow]:
-    """Return the active logged models that a run made, oldest first. Five queries."""
-    return _model_rows(LoggedModel.objects.filter(source_run=run, deleted_at=None).order_by("created_at", "pk"))
-
-
 def list_logged(
     *,
     workspace: Workspace,

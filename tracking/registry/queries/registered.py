@@ -166,6 +166,18 @@ def list_versions_of_run(*, workspace: Workspace, run_uid: str) -> list[VersionR
     return _version_rows(found.order_by("model__name", "-version"))
 
 
+def versions_by_model(*, workspace: Workspace, uids: Collection[str]) -> dict[str, list[tuple[str, int]]]:
+    """Return the versions, as (name, number), that were registered of these logged models, by their ids. One query.
+
+    Looks at all versions of the workspace.
+    """
+    found: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    rows = ModelVersion.objects.filter(workspace=workspace, model_uid__in=uids).order_by("model__name", "-version")
+    for uid, name, number in rows.values_list("model_uid", "model__name", "version"):
+        found[uid].append((name, number))
+    return found
+
+
 def _latest(model_pks: Collection[int]) -> QuerySet[ModelVersion]:
     newer = ModelVersion.objects.filter(
         model=OuterRef("model"), stage=OuterRef("stage"), version__gt=OuterRef("version")
