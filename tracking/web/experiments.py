@@ -18,6 +18,8 @@ from tracking.runs.experiment_tree import list_branch, summaries_of
 from tracking.runs.queries import count_experiments, experiment_row, find_runs, get_experiment, list_keys, run_rows
 from tracking.runs.types import NOTE_TAG, RunRow
 from tracking.saved_views.queries import default_query, list_views
+from tracking.stars.queries import starred_experiments
+from tracking.stars.types import Kind
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.charts import AMOUNTS, CHART_FIELDS, MAX_RUNS, chart_grid
 from tracking.web.columns import ColumnKind, asked_columns, column_choices, column_label, fixed_heads, heads, window_of
@@ -29,6 +31,7 @@ from tracking.web.experiment_table import (
     own_tags,
     parents_of,
     shown_experiments,
+    starred_first,
     tag_shown,
 )
 from tracking.web.formats import format_count, spell_marks, time_element
@@ -37,6 +40,7 @@ from tracking.web.links import kept_fields, link_with, query_with
 from tracking.web.markup import render_markdown
 from tracking.web.run_table import SeriesByRun, shown_runs
 from tracking.web.snippets import tracking_uri, training_snippets
+from tracking.web.stars import star_button
 from tracking.web.workbench import (
     KEY_KINDS,
     Asked,
@@ -65,12 +69,17 @@ LEAST_SPLIT, USUAL_SPLIT, MOST_SPLIT = 20, 50, 80
 def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """List what lies in the folder ``?prefix=``, or all experiments whose name contains ``?q=``; htmx swaps the list.
 
+    Those that the reader starred come first.
+
     ``sort`` is name or activity; ``page`` goes on behind the experiment that it names; ``sizes=all`` measures those
     with many runs too, and artifacts.
     """
     query = request.GET
     wanted, prefix = query.get("q", "").strip(), query.get("prefix", "")
-    branch = list_branch(workspace=workspace, prefix=prefix, name_contains=wanted, order=list_order(query))
+    starred = starred_experiments(owner=credential_of(request).user, workspace=workspace)
+    branch = starred_first(
+        list_branch(workspace=workspace, prefix=prefix, name_contains=wanted, order=list_order(query)), starred
+    )
     page = listed_page(branch, query.get("page", ""), limit=EXPERIMENTS_PER_PAGE)
     total = count_experiments(workspace=workspace)
     is_first = "page" not in query
@@ -79,7 +88,10 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "folders": branch.folders if is_first else (),
         "parents": parents_of(prefix, query),
         "experiments": shown_experiments(
-            workspace, summaries_of(experiment_ids=page.rows), is_all_measured=query.get("sizes") == "all"
+            workspace,
+            summaries_of(experiment_ids=page.rows),
+            starred=starred,
+            is_all_measured=query.get("sizes") == "all",
         ),
         "has_files": query.get("sizes") == "all",
         "q": wanted,
@@ -126,6 +138,7 @@ def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id:
         "created": time_element(row.created_at),
         "created_by": experiment.user_name,
         "current_name": row.name,
+        "star": star_button(request, workspace, Kind.EXPERIMENT, row.pk, ident=str(row.pk), name=spell_marks(row.name)),
         "note": render_markdown(note) if note.strip() else "",
         "note_source": note,
         "tags": [tag_shown(tag) for tag in own_tags(row)],
