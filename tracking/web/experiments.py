@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +24,7 @@ from tracking.stars.types import Kind
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.charts import AMOUNTS, CHART_FIELDS, MAX_RUNS, chart_grid
 from tracking.web.columns import ColumnKind, asked_columns, column_choices, column_label, fixed_heads, heads, window_of
+from tracking.web.demo import holds_demo
 from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
 from tracking.web.experiment_table import (
@@ -97,6 +99,7 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "q": wanted,
         "prefix": prefix,
         "sort": list_order(query).value,
+        "holds_demo": partial(holds_demo, request, workspace),  # not asked where htmx wants the list alone
         "found": format_count(branch.experiment_count),
         "total": format_count(total),
         "is_part": bool(wanted or prefix),
