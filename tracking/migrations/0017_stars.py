@@ -12,17 +12,15 @@ ON_ONE_THING = (
 )
 
 
-def of(table: str, **options: object) -> models.ForeignKey:
-    return models.ForeignKey(on_delete=CASCADE, related_name="+", to=table, **options)
+def of(table: str, *, null: bool = False, db_index: bool = True) -> models.ForeignKey:
+    return models.ForeignKey(on_delete=CASCADE, related_name="+", to=table, null=null, db_index=db_index)
 
 
 class Migration(migrations.Migration):
     dependencies = [("tracking", "0016_names_of_people_and_things")]
 
     operations = [
-        migrations.AddField(
-            model_name="run", name="created_by", field=models.CharField(max_length=150, null=True)
-        ),
+        migrations.AddField(model_name="run", name="created_by", field=models.CharField(max_length=150, null=True)),
         migrations.AddIndex(
             model_name="run",
             index=models.Index(

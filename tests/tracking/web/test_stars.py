@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from tests.support.people import People
@@ -15,8 +14,10 @@ from tracking.stars.models import Star
 STAR = "/w/default/star"
 
 
-def give(client: Client, kind: str, ident: object, **more: str) -> HttpResponse:
-    return client.post(STAR, {"kind": kind, "id": str(ident), "on": "1", **more})
+def give(client: Client, kind: str, ident: object, **more: str) -> tuple[int, str]:
+    """Star something; return the status and where it leads."""
+    response = client.post(STAR, {"kind": kind, "id": str(ident), "on": "1", **more})
+    return response.status_code, response.headers.get("Location", "")
 
 
 def starred_on(page: str) -> list[tuple[str, str]]:
@@ -40,7 +41,7 @@ class TestStar:
         client.force_login(people.bob.user)
 
         for kind, ident in (("experiment", sweep.pk), ("run", run.uid), ("model", "a net")):
-            assert give(client, kind, ident, next="/w/default/").url == "/w/default/"
+            assert give(client, kind, ident, next="/w/default/") == (302, "/w/default/")
 
         assert starred_on(client.get("/").content.decode()) == [
             ("/w/default/models/a%20net", "a net"),
@@ -110,16 +111,16 @@ class TestStar:
     ) -> None:
         client.force_login(people.bob.user)
 
-        assert give(client, kind, ident).status_code == status
+        assert give(client, kind, ident) == (status, "")
         assert not Star.objects.exists()
 
     def test_finds_nothing_of_another_workspace(self, client: Client, people: People) -> None:
         elsewhere = add_run(add_experiment(People.around("lab").workspace, "sweep"), "otter")
         client.force_login(people.bob.user)
 
-        assert give(client, "run", elsewhere.uid).status_code == 404
+        assert give(client, "run", elsewhere.uid) == (404, "")
 
     def test_leads_to_no_other_server(self, client: Client, people: People) -> None:
         client.force_login(people.bob.user)
 
-        assert give(client, "experiment", 0, next="https://evil.example/").url == "/"
+        assert give(client, "experiment", 0, next="https://evil.example/") == (302, "/")
