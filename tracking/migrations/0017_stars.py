@@ -12,7 +12,7 @@ ON_ONE_THING = (
 )
 
 
-def of(table: str, *, null: bool = False, db_index: bool = True) -> models.ForeignKey:
+def of(table: str, *, null: bool = False, db_index: bool = True) -> "models.ForeignKey[models.Model, models.Model]":
     return models.ForeignKey(on_delete=CASCADE, related_name="+", to=table, null=null, db_index=db_index)
 
 
