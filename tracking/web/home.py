@@ -31,6 +31,7 @@ from tracking.web.stars import starred_shown
 from tracking.workspaces.queries import list_workspaces
 
 if TYPE_CHECKING:
+    from tracking.identity.models import User
     from tracking.runs.models import Run
     from tracking.workspaces.models import Workspace
 
@@ -70,26 +71,26 @@ class RunShown:
 def home(request: HttpRequest) -> HttpResponseBase:
     """Show the workspaces the reader may see, what runs in them, the reader's own last runs, and what they starred.
 
-    htmx asks for what runs anew, and for the menu.
+    htmx asks anew for what runs and for the own runs, and for the menu.
 
     As a file: the workspaces.
     """
-    workspaces = list_workspaces(credential=credential_of(request))
+    workspaces, reader = list_workspaces(credential=credential_of(request)), credential_of(request).user
     if request.headers.get("HX-Target") == "workspace-menu":
         return render_page(request, "home/_workspace_menu.html", {"workspaces": workspaces})
     if file := list_file(request, name="workspaces", head=FILE_HEAD, rows=map(_file_row, workspaces)):
         return file
+    if request.headers.get("HX-Target") == "my-runs":
+        return render_page(request, "home/_my_runs.html", {"my_runs": _my_runs(reader, workspaces)})
     running = list_running(workspaces=workspaces, limit=MAX_RUNNING)
     if request.headers.get("HX-Target") == "running":
         return render_page(request, "components/running_list.html", running_list(running))
-    reader = credential_of(request).user
-    mine = list_runs_of(username=reader.get_username(), workspaces=workspaces, limit=MAX_MINE)
     starred = list_starred(owner=reader, workspaces=workspaces, limit=MAX_STARRED)
     experiments = count_experiments_by_workspace(workspaces=workspaces)
     context = {
         "workspaces": [_workspace_shown(one, experiments.get(one.pk, 0), running) for one in workspaces],
         **running_list(running),
-        "my_runs": _runs_shown(mine),
+        "my_runs": _my_runs(reader, workspaces),
         "starred": [starred_shown(row) for row in starred],
         "snippets": training_snippets(uri=tracking_uri(workspace=workspaces[0].name)) if workspaces else (),
     }
@@ -100,8 +101,9 @@ def _file_row(workspace: Workspace) -> tuple[Cell, ...]:
     return workspace.name, workspace.group.name, workspace.description, workspace.created_at
 
 
-def _runs_shown(runs: list[Run]) -> list[RunShown]:
-    """Return the lines of the reader's own runs. Three queries."""
+def _my_runs(reader: User, workspaces: list[Workspace]) -> list[RunShown]:
+    """Return the lines of the reader's own last runs. Four queries."""
+    runs = list_runs_of(username=reader.get_username(), workspaces=workspaces, limit=MAX_MINE)
     series = main_series(runs)
     return [
         RunShown(

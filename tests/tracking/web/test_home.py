@@ -90,8 +90,11 @@ class TestHome:
         part = page[page.index("data-my-runs") :].partition("</ul>")[0]
         assert re.findall(r'href="/w/default/runs/(\w+)"', part) == [new.uid, old.uid]
         assert "&lt;i&gt;sweep&lt;/i&gt;" in part
-        assert re.findall(r'class="running-metric" title="([^"]*)"><span>([\d.]*) ', part) == [("val/acc", "0.75")]
+        assert re.findall(r'class="running-metric"\s+title="([^"]*)"><span>([\d.]*) ', part) == [("val/acc", "0.75")]
         assert part.count("status-running") == 4  # a class and an icon each
+        again = client.get("/", headers={"HX-Request": "true", "HX-Target": "my-runs"}).content.decode()
+        assert "<html" not in again
+        assert part in again
 
     def test_says_what_to_do_where_there_is_nothing(self, client: Client, people: People) -> None:
         client.force_login(people.bob.user)
