@@ -43,9 +43,9 @@ class Hits:
 @require_safe
 @login_required
 def search(request: HttpRequest) -> HttpResponse:
-    """Show what has ``?q=`` in its name; htmx asks for the results alone. Runs are found by their id too.
+    """Show what has ``?q=`` in its name, and what one can do; htmx asks for the results alone. Runs have their id too.
 
-    ``at`` names the workspace that the reader is in: its pages are offered.
+    ``at`` names the workspace that the reader is in: its pages are offered, and to owners what they do there.
     """
     text, credential = request.GET.get("q", "").strip()[:MAX_TEXT], credential_of(request)
     workspaces = list_workspaces(credential=credential)
