@@ -20,6 +20,7 @@ from tracking.registry.models import (
 )
 from tracking.runs.models import Dataset, DatasetInput, Experiment, ExperimentTag, Key, Param, Run, RunDocument, RunTag
 from tracking.saved_views.models import SavedView
+from tracking.stars.models import Star
 from tracking.work.models import TaskNote
 from tracking.workspaces.models import FormerName, Lock, ResourceGroup, RoleAssignment, Workspace, WorkspaceUsage
 
@@ -61,6 +62,7 @@ __all__ = [
     "SavedView",
     "Session",
     "SignInLink",
+    "Star",
     "TaskNote",
     "User",
     "Workspace",

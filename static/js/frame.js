@@ -23,7 +23,7 @@ export function showTimes(root = document) {
 
 function prepare(root) {
   showTimes(root);
-  for (const element of root.querySelectorAll("[data-copy], [data-copy-text], [data-dismiss], [data-help-open]")) element.hidden = false;
+  for (const element of root.querySelectorAll("[data-copy], [data-copy-text], [data-dismiss], [data-help-open], [data-set-theme]")) element.hidden = false;
 }
 
 async function copy(button) {
@@ -125,7 +125,7 @@ function openPalette() {
 
 palette?.addEventListener("keydown", (event) => {
   const box = palette.querySelector("input");
-  const hits = [...palette.querySelectorAll(".hits a")];
+  const hits = [...palette.querySelectorAll(".hits .menu-item")];
   if (event.key === "Enter" && event.target === box) {
     event.preventDefault();
     hits[0]?.click();
@@ -138,7 +138,7 @@ palette?.addEventListener("keydown", (event) => {
   stops[(stops.indexOf(document.activeElement) + by + stops.length) % stops.length].focus();
 });
 palette?.addEventListener("click", (event) => {
-  if (event.target === palette) palette.close(); // beside it
+  if (event.target === palette || event.target.closest(".hits button")) palette.close(); // beside it, or all is done
 });
 document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-palette-open]") || event.ctrlKey || event.metaKey) return;

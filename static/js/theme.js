@@ -30,10 +30,8 @@
   addEventListener("storage", () => apply(chosen()));
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.querySelector("[data-theme-toggle]");
-    button.hidden = false;
-    label(button, chosen());
-    button.addEventListener("click", () => {
-      const next = CHOICES[(CHOICES.indexOf(document.documentElement.dataset.themeChoice) + 1) % CHOICES.length];
+
+    function choose(next) {
       try {
         localStorage.setItem("theme", next);
       } catch {
@@ -41,6 +39,16 @@
       }
       apply(next);
       label(button, next);
+    }
+
+    button.hidden = false;
+    label(button, chosen());
+    button.addEventListener("click", () => {
+      choose(CHOICES[(CHOICES.indexOf(document.documentElement.dataset.themeChoice) + 1) % CHOICES.length]);
+    });
+    document.addEventListener("click", (event) => {
+      const said = event.target.closest("[data-set-theme]"); // in the palette
+      if (said) choose(said.dataset.setTheme);
     });
   });
 })();

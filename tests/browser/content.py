@@ -126,6 +126,7 @@ class Content:
 
 
 WORKSPACE = "/w/default"
+IS_DEMO = "mlportal.demo"  # so that there is something of the demo to remove
 # One file of each kind of preview; test_artifacts.py opens all.
 PREVIEWED = ("notes.md", "figure.json", "train.py", "log.txt", "rows.csv", "plot.png", "model.pkl", "目录 1/文件 ü.txt")
 PREVIEWS = {f"preview of {name}": f"/w/default/runs/{{run}}/preview?path={quote(name)}" for name in PREVIEWED}
@@ -154,6 +155,7 @@ PAGES = {
     "model": "/w/default/models/flower%20classifier",
     "model version": "/w/default/models/flower%20classifier/versions/1",
     "trash": "/w/default/trash",
+    "demo data": "/w/default/demo",
     "delete plan": "/w/default/delete?experiment={normal}",
     "delete plan, hostile": "/w/default/delete?experiment={hostile}",
     "delete plan of a workspace": "/w/default/delete",
@@ -263,9 +265,11 @@ def _log_hostile(client: MlflowClient, experiment: str, payload: str) -> str:
         "mlflow.source.name": payload,
         "mlflow.source.git.commit": payload,
         "mlflow.source.git.branch": payload,
+        IS_DEMO: "true",
     }
     _log(client, uid, {"loss": [1.0, math.nan, 2.0]}, params={"payload": payload}, tags=tags)
     client.set_experiment_tag(experiment, "payload", payload)
+    client.set_experiment_tag(experiment, IS_DEMO, "true")
     client.set_experiment_tag(experiment, "mlflow.note.content", payload)
     name = payload.replace("/", "_")
     _log_files(

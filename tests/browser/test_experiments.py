@@ -51,6 +51,20 @@ class TestSearch:
         expect(page.locator("#q")).to_have_value("")
 
 
+class TestStar:
+    def test_is_given_and_taken_back_where_one_is(self, page: Page) -> None:
+        page.goto(f"{WORKSPACE}/experiments")
+        star = page.locator(".star button").first
+
+        star.focus()
+        page.keyboard.press("Enter")
+        expect(star).to_have_attribute("aria-pressed", "true")
+        expect(star).to_be_focused()
+        page.keyboard.press("Enter")
+
+        expect(star).to_have_attribute("aria-pressed", "false")
+
+
 class TestFilter:
     def test_narrows_the_table(self, page: Page, content: Content) -> None:
         page.goto(content.path("experiment"))

@@ -234,6 +234,17 @@ class TestPalette:
 
         expect(page.locator("h1")).to_have_text("resnet18 seed 3")
 
+    def test_carries_out_an_action(self, page: Page) -> None:
+        page.goto("/")
+
+        page.keyboard.press("Control+k")
+        page.keyboard.type("theme: dark")
+        expect(page.locator("#palette .hits button")).to_have_count(1)
+        page.keyboard.press("Enter")
+
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+        expect(page.locator("#palette")).to_be_hidden()
+
 
 class TestLanguage:
     def test_changes_pages_and_what_scripts_say(self, page: Page, content: Content) -> None:

@@ -75,7 +75,7 @@ class TestMenus:
 class TestBaseline:
     def test_is_a_chosen_run(self, page: Page) -> None:
         page.get_by_role("checkbox", name="Choose resnet18 seed 1").check()
-        page.get_by_role("button", name="Baseline").click()
+        page.get_by_role("button", name="Baseline", exact=True).click()
 
         page.wait_for_url(re.compile("base="))
         expect(page.locator("[data-run-row]").first).to_contain_text("resnet18 seed 1")
@@ -84,7 +84,7 @@ class TestBaseline:
     def test_stays_in_sight_below_the_heads(self, page: Page, content: Content) -> None:
         page.goto(content.path("experiment, many runs"))
         page.get_by_role("checkbox", name="Choose trial 55", exact=True).check()
-        page.get_by_role("button", name="Baseline").click()
+        page.get_by_role("button", name="Baseline", exact=True).click()
         page.wait_for_url(re.compile("base="))
         box = page.locator(".workbench .table-scroll")
         base, head = page.locator("tr.is-base .run-name"), page.locator("[data-runs-table] thead .run-name")

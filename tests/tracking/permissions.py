@@ -69,6 +69,8 @@ PAGES: Table = {
     f"{W}/models/<str:name>": {"GET": READ, "POST": WRITE},
     f"{W}/models/<str:name>/versions/<str:version>": {"GET": READ, "POST": WRITE},
     f"{W}/delete": {"GET": READ, "POST": READ},  # the plan says what will go; the service asks who may
+    f"{W}/star": {"POST": READ},
+    f"{W}/demo": {"GET": READ, "POST": WRITE},
     f"{W}/trash": {"GET": READ, "POST": WRITE},
     f"{W}/experiments.csv": {"GET": READ},
     f"{W}/experiments.json": {"GET": READ},

@@ -70,13 +70,18 @@ class Key(models.Model):
 
 
 class Run(models.Model):
-    """One execution. ``deleted_at`` set: in the trash; ``deletion_uid`` set: being removed, or a part of it."""
+    """One execution. ``deleted_at`` set: in the trash; ``deletion_uid`` set: being removed, or a part of it.
+
+    ``user_name`` is what the client says, often the name on its computer; ``created_by`` whose credential started it,
+    NULL for the installation and before anybody noted it.
+    """
 
     uid = models.CharField(max_length=32, unique=True)
     workspace = models.ForeignKey("tracking.Workspace", on_delete=models.PROTECT, related_name="+")
     experiment = models.ForeignKey(Experiment, on_delete=models.PROTECT, related_name="runs", db_index=False)
     name = models.CharField(max_length=MAX_RUN_NAME)
     user_name = models.CharField(max_length=256, blank=True)
+    created_by = models.CharField(max_length=150, null=True)
     status = models.CharField(max_length=9, choices=[(s.value, s.value) for s in RunStatus])
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -110,6 +115,11 @@ class Run(models.Model):
                 condition=Q(deleted_at__isnull=True),
             ),
             models.Index(name="run_running", fields=["workspace", "started_at"], condition=Q(status=RunStatus.RUNNING)),
+            models.Index(
+                name="run_newest_of_a_person",
+                fields=["created_by", "-started_at"],
+                condition=Q(deleted_at__isnull=True, created_by__isnull=False),
+            ),
             models.Index(name="run_dying", fields=["deletion_uid"], condition=~Q(deletion_uid="")),
         ]
 

@@ -393,6 +393,13 @@ def list_running(*, workspaces: Iterable[Workspace], limit: int) -> list[Run]:
     return list(found.select_related("experiment", "workspace").order_by("-started_at", "pk")[:limit])
 
 
+def list_runs_of(*, username: str, workspaces: Iterable[Workspace], limit: int) -> list[Run]:
+    """Return the newest active runs that a person started, each with its experiment and workspace. One query."""
+    found = Run.objects.filter(workspace__in=list(workspaces), deleted_at=None, experiment__deleted_at=None)
+    mine = found.filter(created_by=username)
+    return list(mine.select_related("experiment", "workspace").order_by("-started_at", "pk")[:limit])
+
+
 def list_keys(*, experiment_ids: Sequence[int], kind: KeyKind) -> list[str]:
     """Return the names of all params, tags or metrics of these experiments, sorted. One query."""
     return sorted(set(Key.objects.filter(experiment__in=experiment_ids, kind=kind).values_list("name", flat=True)))

@@ -154,9 +154,17 @@ def delete_experiment_tag(*, experiment: Experiment, key: str, now: datetime) ->
 
 @one_change
 def create_run(
-    *, experiment: ExperimentIdentity, name: str, user_name: str, started_at: datetime, tags: Sequence[Pair]
+    *,
+    experiment: ExperimentIdentity,
+    name: str,
+    user_name: str,
+    started_at: datetime,
+    tags: Sequence[Pair],
+    by: User | None = None,
 ) -> Run:
     """Start a run. Its name and the tag mlflow.runName mirror each other; without either the server invents one.
+
+    ``user_name`` is what the client says; ``by``: whose credential it carries, None for the installation itself.
 
     :raises InvalidParameterError: if both are given and differ.
     :raises QuotaExceededError: if the workspace may not hold more.
@@ -179,6 +187,7 @@ def create_run(
         experiment_id=experiment.pk,
         name=name,
         user_name=user_name,
+        created_by=by.get_username() if by else None,
         status=RunStatus.RUNNING,
         started_at=started_at,
     )

@@ -1,12 +1,13 @@
 """Questions about saved views."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
 
 from tracking.core.errors import NotFoundError
 from tracking.saved_views.models import SavedView
-from tracking.saved_views.types import ViewRow
+from tracking.saved_views.types import ViewFound, ViewRow
 
 if TYPE_CHECKING:
     from tracking.identity.models import User
@@ -46,6 +47,17 @@ def get_view(*, workspace: "Workspace", pk: int, reader: "User") -> SavedView:
     return found
 
 
+def find_views(*, workspaces: "Iterable[Workspace]", reader: "User", text: str, limit: int) -> list[ViewFound]:
+    """Return the views that a reader may see whose names contain a text (any case), the newest first. One query."""
+    found = _mine_and_shared(reader).filter(
+        workspace__in=list(workspaces), experiment__deleted_at=None, name__icontains=text
+    )
+    rows = found.order_by("-created_at", "-pk").values_list(
+        "pk", "name", "query", "workspace__name", "experiment_id", "experiment__name"
+    )
+    return [ViewFound(*row) for row in rows[:limit]]
+
+
 def default_query(*, experiment: "Experiment") -> str:
     """Return the query of the experiment's default view, "" for none. One query."""
     found = SavedView.objects.filter(experiment=experiment, is_default=True).values_list("query", "pk").first()
@@ -53,4 +65,8 @@ def default_query(*, experiment: "Experiment") -> str:
 
 
 def _visible(workspace_id: int, reader: "User") -> QuerySet[SavedView]:
-    return SavedView.objects.filter(Q(owner=reader) | Q(is_shared=True), workspace=workspace_id)
+    return _mine_and_shared(reader).filter(workspace=workspace_id)
+
+
+def _mine_and_shared(reader: "User") -> QuerySet[SavedView]:
+    return SavedView.objects.filter(Q(owner=reader) | Q(is_shared=True))

@@ -18,3 +18,15 @@ class ViewRow:
     is_shared: bool
     is_default: bool
     is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFound:
+    """A saved view that was found by its name, and where it is."""
+
+    pk: int
+    name: str
+    query: str
+    workspace: str
+    experiment_id: int
+    experiment: str

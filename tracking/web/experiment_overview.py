@@ -73,7 +73,7 @@ def experiment_overview(request: HttpRequest, workspace: Workspace, experiment_i
     if file := list_file(request, name="best_runs", head=FILE_HEAD, rows=board_rows(best, directions)):
         return file
     (facts,) = shown_experiments(
-        workspace, summaries_of(experiment_ids=[experiment.pk]), is_all_measured=query.get("sizes") == "all"
+        workspace, summaries_of(experiment_ids=[experiment.pk]), starred=(), is_all_measured=query.get("sizes") == "all"
     )
     note = next((tag.value for tag in row.tags if tag.key == NOTE_TAG), "")
     context = experiment_head(request, workspace, experiment, row)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,12 @@ from tracking.metrics.removal import PointsHeld
 from tracking.metrics.summaries import extremes_by_key, held_by_experiment
 from tracking.runs.experiment_tree import Branch, ExperimentOrder, metric_keys_by_experiment
 from tracking.runs.types import NOTE_TAG, ExperimentRow, ExperimentSummary, Pair
+from tracking.stars.types import Kind
 from tracking.web.directions import Directions
 from tracking.web.formats import NOTHING, format_bytes, format_count, format_number, shorten, spell_marks, time_element
 from tracking.web.links import link_with
 from tracking.web.markup import plain_text
+from tracking.web.stars import StarButton
 
 if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
@@ -47,6 +49,7 @@ class ExperimentShown:
 
     pk: int
     name: str
+    star: StarButton
     user_name: str
     run_count: str
     running_count: int
@@ -64,6 +67,11 @@ class ExperimentShown:
 def list_order(query: QueryDict) -> ExperimentOrder:
     """Return what the address sorts by."""
     return ExperimentOrder.ACTIVITY if query.get("sort") == ExperimentOrder.ACTIVITY else ExperimentOrder.NAME
+
+
+def starred_first(branch: Branch, starred: Collection[int]) -> Branch:
+    """Return a branch whose starred experiments come before the others, each in their order."""
+    return replace(branch, experiment_ids=tuple(sorted(branch.experiment_ids, key=lambda pk: pk not in starred)))
 
 
 def listed_page(branch: Branch, token: str, *, limit: int) -> Page[int]:
@@ -100,7 +108,11 @@ class Best:
 
 
 def shown_experiments(
-    workspace: Workspace, summaries: Sequence[ExperimentSummary], *, is_all_measured: bool
+    workspace: Workspace,
+    summaries: Sequence[ExperimentSummary],
+    *,
+    starred: Collection[int],
+    is_all_measured: bool,
 ) -> list[ExperimentShown]:
     """Return the lines of the list. Two queries, and three that measure those with the fewest runs, or all.
 
@@ -110,7 +122,19 @@ def shown_experiments(
     held = measured_by_experiment(summaries, is_all=is_all_measured)
     files = files_by_experiment(workspace, summaries) if is_all_measured else {}
     return [
-        _shown(summary, best.get(summary.row.pk), held.get(summary.row.pk), files.get(summary.row.pk))
+        _shown(
+            summary,
+            StarButton(
+                workspace=workspace.name,
+                kind=Kind.EXPERIMENT,
+                ident=str(summary.row.pk),
+                name=spell_marks(summary.row.name),
+                is_on=summary.row.pk in starred,
+            ),
+            best.get(summary.row.pk),
+            held.get(summary.row.pk),
+            files.get(summary.row.pk),
+        )
         for summary in summaries
     ]
 
@@ -167,12 +191,17 @@ def _files_shown(files: FilesHeld) -> str:
 
 
 def _shown(
-    summary: ExperimentSummary, best: Best | None, held: PointsHeld | None, files: FilesHeld | None
+    summary: ExperimentSummary,
+    star: StarButton,
+    best: Best | None,
+    held: PointsHeld | None,
+    files: FilesHeld | None,
 ) -> ExperimentShown:
     row = summary.row
     return ExperimentShown(
         pk=row.pk,
-        name=spell_marks(row.name),
+        name=star.name,
+        star=star,
         user_name=summary.user_name,
         run_count=format_count(summary.run_count),
         running_count=summary.running_count,

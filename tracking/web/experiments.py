@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -17,13 +18,15 @@ from tracking.runs.experiment_tree import list_branch, summaries_of
 from tracking.runs.queries import count_experiments, experiment_row, find_runs, get_experiment, list_keys, run_rows
 from tracking.runs.types import RunRow
 from tracking.saved_views.queries import default_query, list_views
+from tracking.stars.queries import starred_experiments
 from tracking.web.base import credential_of, workspace_page
 from tracking.web.charts import AMOUNTS, CHART_FIELDS, MAX_RUNS, chart_grid
 from tracking.web.columns import ColumnKind, asked_columns, column_choices, column_label, fixed_heads, heads, window_of
+from tracking.web.demo import holds_demo
 from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
 from tracking.web.experiment_head import experiment_head
-from tracking.web.experiment_table import list_order, listed_page, parents_of, shown_experiments
+from tracking.web.experiment_table import list_order, listed_page, parents_of, shown_experiments, starred_first
 from tracking.web.formats import format_count
 from tracking.web.fragments import render_page
 from tracking.web.links import kept_fields, link_with, query_with
@@ -57,12 +60,17 @@ LEAST_SPLIT, USUAL_SPLIT, MOST_SPLIT = 20, 50, 80
 def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
     """List what lies in the folder ``?prefix=``, or all experiments whose name contains ``?q=``; htmx swaps the list.
 
+    Those that the reader starred come first.
+
     ``sort`` is name or activity; ``page`` goes on behind the experiment that it names; ``sizes=all`` measures those
     with many runs too, and artifacts.
     """
     query = request.GET
     wanted, prefix = query.get("q", "").strip(), query.get("prefix", "")
-    branch = list_branch(workspace=workspace, prefix=prefix, name_contains=wanted, order=list_order(query))
+    starred = starred_experiments(owner=credential_of(request).user, workspace=workspace)
+    branch = starred_first(
+        list_branch(workspace=workspace, prefix=prefix, name_contains=wanted, order=list_order(query)), starred
+    )
     page = listed_page(branch, query.get("page", ""), limit=EXPERIMENTS_PER_PAGE)
     total = count_experiments(workspace=workspace)
     is_first = "page" not in query
@@ -71,12 +79,16 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "folders": branch.folders if is_first else (),
         "parents": parents_of(prefix, query),
         "experiments": shown_experiments(
-            workspace, summaries_of(experiment_ids=page.rows), is_all_measured=query.get("sizes") == "all"
+            workspace,
+            summaries_of(experiment_ids=page.rows),
+            starred=starred,
+            is_all_measured=query.get("sizes") == "all",
         ),
         "has_files": query.get("sizes") == "all",
         "q": wanted,
         "prefix": prefix,
         "sort": list_order(query).value,
+        "holds_demo": partial(holds_demo, request, workspace),  # not asked where htmx wants the list alone
         "found": format_count(branch.experiment_count),
         "total": format_count(total),
         "is_part": bool(wanted or prefix),

@@ -19,6 +19,7 @@ from tracking.core.pages import Page
 from tracking.registry import queries, services
 from tracking.registry.types import RegisteredRow, Stage, VersionRow
 from tracking.runs.types import Pair
+from tracking.stars.types import Kind
 from tracking.web.base import credential_of, may, workspace_page
 from tracking.web.changes import name_field, tag_field, tag_gone, tag_set, text_field
 from tracking.web.errors import refusing_bad_values
@@ -29,6 +30,7 @@ from tracking.web.links import link_with
 from tracking.web.list_files import ROWS_AT_ONCE, Cell, list_file, rows_of_all
 from tracking.web.logged_models import MODELS_PER_PAGE, logged_context, logged_file, run_names
 from tracking.web.markup import plain_text, render_markdown
+from tracking.web.stars import star_button
 from tracking.workspaces import access
 from tracking.workspaces.types import Permission
 
@@ -130,6 +132,7 @@ def model_detail(request: HttpRequest, workspace: Workspace, name: str) -> HttpR
         "workspace": workspace,
         "name": spell_marks(row.name),
         "link": row.name,
+        "star": star_button(request, workspace, Kind.MODEL, model.pk, ident=row.name, name=spell_marks(row.name)),
         "is_prompt": row.is_prompt,
         "description": render_markdown(row.description) if row.description.strip() else "",
         "description_source": row.description,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.safestring import SafeString
 
 from tracking.metrics.queries import series_by_run
+from tracking.metrics.types import SeriesRow
 from tracking.runs.experiment_tree import metric_keys_by_experiment
 from tracking.runs.queries import experiment_rows
 from tracking.web.directions import Directions
@@ -40,46 +42,41 @@ class RunningShown:
     spark: str
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The metric that says how good a run is: its last value and its curve."""
-
-    metric: str
-    last: str
-    spark: str
-
-
 def running_list(runs: Sequence[Run]) -> dict[str, object]:
     """Return what components/running_list.html shows of runs that run. Three queries, and five a metric."""
     shown = runs[:MAX_SHOWN]
-    curves = _curves_of(shown)
+    series = main_series(shown)
+    sparks = _sparks(shown, series)
     return {
-        "running": [_running_shown(run, curves.get(run.pk)) for run in shown],
+        "running": [_running_shown(run, series.get(run.pk), sparks.get(run.uid, "")) for run in shown],
         "more_running": max(0, len(runs) - MAX_SHOWN),
     }
 
 
-def _curves_of(runs: Sequence[Run]) -> dict[int, Curve]:
-    """Return the metric that says most of each run that has one, by run."""
+def main_series(runs: Sequence[Run]) -> dict[int, SeriesRow]:
+    """Return the metric that says how good a run is, by run; without those that have none. Three queries."""
     experiments = {run.experiment_id: run.experiment for run in runs}
     directions = {row.pk: Directions.from_tags(row.tags) for row in experiment_rows(list(experiments.values()))}
     keys = metric_keys_by_experiment(experiment_ids=list(experiments))
     metrics = {pk: metric for pk, names in keys.items() if (metric := main_metric(names, directions[pk]))}
-    wanted = sorted(set(metrics.values()))[:MAX_CURVES]
-    series = series_by_run(run_ids=[run.pk for run in runs], keys=wanted)
-    curves: dict[int, Curve] = {}
-    for metric in wanted:
-        mine = [run for run in runs if metrics.get(run.experiment_id) == metric]
-        found = {run.pk: one for run in mine for one in series.get(run.pk, ()) if one.key == metric}
-        paths = spark_paths(mine, metric, list(found.values())) if found else {}
-        for run in mine:
-            if run.pk in found:
-                last = format_number(found[run.pk].latest_value)
-                curves[run.pk] = Curve(metric, last, paths.get(run.uid, ""))
-    return curves
+    found = series_by_run(run_ids=[run.pk for run in runs], keys=sorted(set(metrics.values())))
+    return {run.pk: one for run in runs for one in found.get(run.pk, ()) if one.key == metrics.get(run.experiment_id)}
 
 
-def _running_shown(run: Run, curve: Curve | None) -> RunningShown:
+def _sparks(runs: Sequence[Run], series: Mapping[int, SeriesRow]) -> dict[str, str]:
+    """Return the curves of these series by the uid of their run, those of the first metrics alone."""
+    by_metric: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.pk in series:
+            by_metric[series[run.pk].key].append(run)
+    sparks: dict[str, str] = {}
+    for metric in sorted(by_metric)[:MAX_CURVES]:
+        mine = by_metric[metric]
+        sparks |= spark_paths(mine, metric, [series[run.pk] for run in mine])
+    return sparks
+
+
+def _running_shown(run: Run, series: SeriesRow | None, spark: str) -> RunningShown:
     return RunningShown(
         uid=run.uid,
         name=unnamed(run.name),
@@ -88,7 +85,7 @@ def _running_shown(run: Run, curve: Curve | None) -> RunningShown:
         experiment=spell_marks(run.experiment.name),
         user_name=run.user_name,
         started=time_element(run.started_at, is_relative=True),
-        metric=curve.metric if curve else "",
-        last=curve.last if curve else "",
-        spark=curve.spark if curve else "",
+        metric=series.key if series else "",
+        last=format_number(series.latest_value) if series else "",
+        spark=spark,
     )

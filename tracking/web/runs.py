@@ -24,6 +24,7 @@ from tracking.runs.experiment_tree import experiment_tags
 from tracking.runs.queries import find_runs, get_experiment, get_run, run_row
 from tracking.runs.run_tree import Descendant, list_descendants
 from tracking.runs.types import NOTE_TAG, PARENT_RUN_TAG, DatasetLogged, Pair, RunRow
+from tracking.stars.types import Kind
 from tracking.web.artifacts import page_context
 from tracking.web.base import may, workspace_page
 from tracking.web.charts import chart_grid
@@ -47,6 +48,7 @@ from tracking.web.lineage import run_lineage
 from tracking.web.list_files import Cell, list_file
 from tracking.web.logged_images import list_image_series
 from tracking.web.markup import render_markdown
+from tracking.web.stars import star_button
 from tracking.web.workbench import spark_of
 from tracking.workspaces.types import Permission
 
@@ -190,6 +192,7 @@ def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResp
     context: dict[str, object] = {
         "workspace": workspace,
         "run": _head(workspace, row),
+        "star": star_button(request, workspace, Kind.RUN, run.pk, ident=run.uid, name=unnamed(row.name)),
         "parent": _parent(workspace, row),
         "tabs": tabs,
         "tab_template": f"runs/_{opened}.html",

@@ -14,6 +14,7 @@ from tracking.identity.services import issue_tracking_token
 from tracking.identity.types import TRACKING_TOKEN_LIFE
 from tracking.runs.queries import count_experiments, list_running
 from tracking.web.base import credential_of, workspace_page
+from tracking.web.demo import holds_demo
 from tracking.web.formats import format_count
 from tracking.web.fragments import render_page
 from tracking.web.limits import limits_shown
@@ -48,6 +49,7 @@ def workspace_detail(request: HttpRequest, workspace: Workspace) -> HttpResponse
         "has_token": bool(token),
         "snippets": training_snippets(uri=uri),
         "life_minutes": int(TRACKING_TOKEN_LIFE.total_seconds() // 60),
+        "holds_demo": holds_demo(request, workspace),
         "experiment_count": format_count(count_experiments(workspace=workspace)),
         "warnings": [limit for limit in limits_shown(workspace) if limit.is_warning],
         **running,

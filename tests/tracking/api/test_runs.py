@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.tracking.api.caller import Caller
 from tracking.core.memory import Memory
 from tracking.metrics.models import MetricSegment
+from tracking.runs.models import Run
 
 
 class TestRun:
@@ -28,6 +29,11 @@ class TestRun:
         created = ann.post("runs/create", {"experiment_id": "0", "start_time": 5, "user_id": "ann", "tags": tags})
 
         assert created == ann.get(f"runs/get?run_id={created['run']['info']['run_id']}")
+
+    def test_remembers_whose_token_started_it(self, ann: Caller) -> None:
+        ann.post("runs/create", {"experiment_id": "0", "user_id": "root"})
+
+        assert Run.objects.values_list("user_name", "created_by").get() == ("root", "ann")
 
     def test_is_created_and_ended_in_few_statements(self, ann: Caller) -> None:
         ann.new_run()

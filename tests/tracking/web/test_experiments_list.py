@@ -167,7 +167,7 @@ class TestExperimentList:
         client.force_login(people.bob.user)
         # session, user, workspace, roles, locks; names, experiments, counts of runs, tags, keys, total; owner;
         # points of series, bytes of segments and of blocks
-        queries = 15
+        queries = 16
         with django_assert_num_queries(queries):
             client.get(URL)
         add(people, *(f"more {i}" for i in range(10)), tags=(Pair("team", "vision"),))

@@ -183,6 +183,7 @@ def create(call: Call, body: CreateRun) -> object:
         user_name=body.user_id or "",
         started_at=moment(body.start_time, field="start_time") or EPOCH,
         tags=tags,
+        by=call.user,
     )
     document = shapes.run_document(
         metrics=(), params=(), tags=queries.new_run_tags(run, tags=tags), datasets=(), links=None

@@ -1,16 +1,20 @@
 """``manage.py demo [workspace]``: something to look at before anything was trained."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from tracking.cleanup.demo import list_demo_experiments, remove_demo
+from tracking.cleanup.services import finish
+from tracking.cleanup.types import State
 from tracking.core.clock import utc_now
-from tracking.identity.queries import get_user
+from tracking.core.errors import InvalidStateError
+from tracking.identity.queries import Credential, get_user
 from tracking.management.base import PortalCommand
 from tracking.management.demo.contents import planned_experiments
-from tracking.management.demo.removal import list_demo_experiments, remove_demo
 from tracking.management.demo.workspace import ensure_demo_workspace, get_demo_workspace
 from tracking.management.demo.writer import write_experiment
 from tracking.management.install import FIRST_OWNER
@@ -61,9 +65,13 @@ class Command(PortalCommand):
 
     def _remove(self, name: str, by: "User") -> None:
         workspace = get_demo_workspace(name=name, by=by)
-        for removed in remove_demo(workspace=workspace, by=by, now=utc_now()):
-            kept = "; the experiment stays, it has more than demo made" if removed.is_kept else ""
-            self._progress(f"{removed.name}: {removed.runs} runs, {removed.size_bytes:,} bytes of files{kept}")
+        credential = Credential(user=by, workspace_id=None)
+        for part, deletion in remove_demo(credential=credential, workspace=workspace, now=utc_now()):
+            finish(deletion=deletion, owner=f"demo:{os.getpid()}", clock=utc_now)
+            if deletion.state != State.DONE:
+                raise InvalidStateError(f"The removal of {part.name!r} is {deletion.state}: {deletion.error}")
+            done, kept = deletion.done, "; the experiment stays, it has more than demo made" if part.is_kept else ""
+            self._progress(f"{part.name}: {done['runs']} runs, {done['artifact_bytes']:,} bytes of files{kept}")
         self.stdout.write(f"The demo is gone from workspace {name!r}; the workspace itself stays.")
 
     def _progress(self, line: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from tracking.artifacts.paths import ArtifactPath
 from tracking.artifacts.queries import run_folder
 from tracking.artifacts.services import put_file
+from tracking.cleanup.demo import IS_DEMO
 from tracking.core.clock import to_ms
 from tracking.core.errors import AlreadyExistsError
 from tracking.management.demo.plans import ExperimentPlan, ModelPlan, RunPlan
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from tracking.runs.models import Experiment, Run
     from tracking.workspaces.models import Workspace
 
-# On every experiment and run that the demo made: what ``removal`` finds them by.
-DEMO_TAG = "mlportal.demo"
-IS_DEMO = Pair(DEMO_TAG, "true")
 REGISTERED = "Says which of ten flowers a picture shows. The **champion** answers in production."
 
 
