@@ -91,6 +91,7 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
         "holds_demo": partial(holds_demo, request, workspace),  # not asked where htmx wants the list alone
         "found": format_count(branch.experiment_count),
         "total": format_count(total),
+        "total_count": total,
         "is_part": bool(wanted or prefix),
         "next_link": link_with(query, page=page.next_token) if page.next_token else "",
         "first_link": "" if is_first else f"{request.path}{link_with(query, page=None)}",

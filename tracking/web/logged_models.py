@@ -126,7 +126,7 @@ def _shown(workspace: Workspace, rows: Sequence[LoggedModelRow]) -> list[LoggedS
         LoggedShown(
             uid=row.uid,
             name=spell_marks(row.name),
-            model_type=row.model_type,
+            model_type=spell_marks(row.model_type),
             status=str(MODEL_STATUS_WORDS[row.status]),
             run_uid=row.source_run_uid if row.source_run_uid in names else "",
             run_name=names.get(row.source_run_uid, ""),
