@@ -39,12 +39,6 @@ def run(people: People) -> Run:
     return start(people)
 
 
-@pytest.fixture
-def bob(client: Client, people: People) -> Client:
-    client.force_login(people.bob.user)
-    return client
-
-
 def page_of(client: Client, run: Run, tab: str = "overview") -> str:
     response = client.get(url_of(run), {"tab": tab})
     assert response.status_code == 200
