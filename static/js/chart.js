@@ -271,10 +271,10 @@ function hover(element, points, event) {
   // Plotly adds the nearest mark of a NaN, however far away it is.
   const isHere = ({ data, xaxis, x }) => data.uid !== "nonfinite" || Math.abs(xaxis.d2p(x) - xaxis.d2p(first.x)) < MARK_PIXELS;
   const pointerY = event.clientY - element.getBoundingClientRect().top - element._fullLayout.yaxis._offset;
-  const values = points.filter((point) => point.data.uid !== "lit" && isHere(point)).map(({ data, x, y, yaxis, text, customdata }) =>
+  const values = points.filter((point) => point.data.uid !== "lit" && isHere(point)).map(({ data, y, yaxis, text, customdata }) =>
     data.uid === "nonfinite"
-      ? { run: runs.get(customdata), y: Infinity, text, distance: Infinity }
-      : { run: runs.get(Number(data.uid.slice(4))), x, y, text: formatNumber(y), distance: Math.abs(yaxis.d2p(y) - pointerY) },
+      ? { run: runs.get(customdata), y: Infinity, text, exact: text, distance: Infinity }
+      : { run: runs.get(Number(data.uid.slice(4))), y, text: formatNumber(y), exact: String(y), distance: Math.abs(yaxis.d2p(y) - pointerY) },
   );
   values.sort((a, b) => b.y - a.y);
   const nearest = values.toSorted((a, b) => a.distance - b.distance)[0];
@@ -289,7 +289,7 @@ function hoverBar(element, run, value, event) {
   const state = live.get(element);
   const [x] = state.spec.traces.find((trace) => trace.run === run.uid).x;
   const head = xText(state, state.spec.axis.x === "time" ? new Date(x).toISOString().replace("T", " ") : x / state.unit.factor);
-  showTooltip(element, { head, rows: [{ run, text: formatNumber(value) }], others: state.spec.text.others, event });
+  showTooltip(element, { head, rows: [{ run, text: formatNumber(value), exact: String(value) }], others: state.spec.text.others, event });
   state.spec.onHover(null, run.uid);
 }
 

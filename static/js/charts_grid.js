@@ -35,7 +35,7 @@ const on = {
     for (const each of cards.values()) {
       if (!each.isNear || (!isLinked && each !== card)) continue;
       each.light(uid);
-      if (each !== card) each.pointAt(x);
+      each.pointAt(x);
     }
   },
   openFull(card) {

@@ -100,6 +100,26 @@ class TestChart:
 
         expect(page.locator(".chart-tooltip")).to_contain_text("Step")
         expect(page.locator(".chart-tooltip .tooltip-name")).to_have_count(5)
+        expect(card(page, "train/loss").locator(".chart-crosshair")).to_have_count(1)
+
+    def test_says_more_with_shift_and_copies_it(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment"))
+        lines = read_chart(page, "train/loss").lines
+        card(page, "train/loss").locator(".nsewdrag").hover()
+        value = page.locator(".chart-tooltip .tooltip-value").first
+        short = value.inner_text()
+
+        page.keyboard.down("Shift")
+        exact = value.inner_text()
+        assert exact.startswith(short[:-1]) and len(exact) > len(short)
+        page.keyboard.up("Shift")
+        expect(value).to_have_text(short)
+
+        page.keyboard.press("Control+c")
+        head, *rows = page.evaluate("navigator.clipboard.readText()").splitlines()
+        assert head.startswith("Step ")
+        assert {row.split("\t")[0] for row in rows} == set(lines)
+        assert rows[0].split("\t")[1] == exact
 
     def test_zooms_by_dragging_and_out_by_a_double_click(self, page: Page, content: Content) -> None:
         page.goto(content.path("run, charts"))

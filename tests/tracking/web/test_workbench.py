@@ -208,8 +208,10 @@ class TestSuggest:
         ("text", "offered"),
         [
             ("metrics.lo", ["metrics.loss"]),
-            ("metrics.loss < 1 AND metrics.", ["metrics.acc", "metrics.loss"]),
+            ("metrics.loss < 1 AND metrics.", ["metrics.acc", "metrics.loss", "metrics.val/top-5.acc"]),
             ("seed", ["params.seed"]),
+            ("model.dep", ["params.model.depth"]),
+            ("val/top-5.ac", ["metrics.val/top-5.acc"]),
             ("params.optimizer = ", ["adam", "sgd"]),
             ("params.optimizer = 'sg", ["sgd"]),
             ("metrics.loss ", ["=", "!=", "<", "<=", ">", ">="]),
@@ -220,8 +222,9 @@ class TestSuggest:
         ],
     )
     def test_offers_what_may_come_next(
-        self, client: Client, people: People, url: str, text: str, offered: list[str]
+        self, client: Client, people: People, experiment: Experiment, url: str, text: str, offered: list[str]
     ) -> None:
+        add_run(experiment, "other", metrics={"val/top-5.acc": [0.5]}, params={"model.depth": "50"})
         client.force_login(people.bob.user)
 
         answer = client.get(f"{url}/suggest", {"text": text}).json()
