@@ -362,7 +362,7 @@ controls.clip.addEventListener("change", () => {
   remember();
   for (const card of cards.values()) card.redraw();
 });
-controls.link.addEventListener("change", remember);
+for (const control of [controls.link, controls.tips]) control.addEventListener("change", remember);
 controls.search.addEventListener(
   "input",
   debounce(INPUT_PAUSE_MS, () => {

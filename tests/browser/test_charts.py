@@ -102,6 +102,23 @@ class TestChart:
         expect(page.locator(".chart-tooltip .tooltip-name")).to_have_count(5)
         expect(card(page, "train/loss").locator(".chart-crosshair")).to_have_count(1)
 
+    def test_sorts_them_as_one_likes_best(self, page: Page, content: Content) -> None:
+        page.goto(f"{content.path('experiment')}?tips=nearest")
+        names = sorted(read_chart(page, "train/loss").lines)  # which have their values in this order
+        plot, shown = card(page, "train/loss").locator(".nsewdrag"), page.locator(".chart-tooltip .tooltip-name")
+
+        plot.hover(position={"x": 60, "y": 5})
+        expect(shown).to_have_text(names[::-1])
+        plot.hover(position={"x": 60, "y": 160})
+        expect(shown).to_have_text(names)
+
+        page.get_by_text("Options").click()
+        page.get_by_label("Tooltip").select_option("By name")
+        page.keyboard.press("Escape")
+        plot.hover(position={"x": 60, "y": 5})
+        expect(shown).to_have_text(names)
+        expect(page).to_have_url(re.compile("tips=name"))
+
     def test_says_more_with_shift_and_copies_it(self, page: Page, content: Content) -> None:
         page.goto(content.path("experiment"))
         lines = read_chart(page, "train/loss").lines

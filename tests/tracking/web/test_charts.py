@@ -329,13 +329,14 @@ class TestChartGrid:
     def test_reads_its_state_from_the_address(self, people: People, rf: RequestFactory) -> None:
         state = ChartsState.from_query(
             QueryDict(
-                "x=metric:epoch&smooth=gaussian:7&logx=1&logy=1&clip=1&link=0&by=params.lr&spread=ci95&find=loss$"
+                "x=metric:epoch&smooth=gaussian:7&logx=1&logy=1&clip=1&link=0&by=params.lr&spread=ci95&find=loss$&tips=name"
             )
         )
 
         assert (state.x, state.smoother, state.amount) == ("metric:epoch", "gaussian", "7")
         assert (state.is_log_x, state.is_log_y, state.is_clipped, state.is_linked) == (True, True, True, False)
         assert (state.group, state.average, state.spread, state.find) == ("params.lr", "mean", "ci95", "loss$")
+        assert state.tips == "name"
 
     def test_takes_a_bare_number_as_the_weight_of_an_average(self) -> None:
         state = ChartsState.from_query(QueryDict("smooth=0.6"))
@@ -343,7 +344,7 @@ class TestChartGrid:
         assert (state.smoother, state.amount) == ("ema", "0.6")
 
     def test_falls_back_where_the_address_says_nonsense(self) -> None:
-        state = ChartsState.from_query(QueryDict("x=up&smooth=best:9&by=lr&spread=wide"))
+        state = ChartsState.from_query(QueryDict("x=up&smooth=best:9&by=lr&spread=wide&tips=odd"))
 
         assert state == ChartsState.from_query(QueryDict(""))
 
