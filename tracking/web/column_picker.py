@@ -12,11 +12,11 @@ CHOICES_A_KIND = 40
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A column that is chosen or can be; ``prefix``: of which kind, where that is not said above it."""
+    """A column that is chosen or can be; ``prefix``: of which kind, "" for a metric."""
 
     value: str
     label: str
-    prefix: str = ""
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def column_choices(*, keys: Mapping[ColumnKind, Sequence[str]], chosen: Sequence
             for key in keys[kind]
             if sought.lower() in key.lower() and key not in taken and (sought or not key.startswith("mlflow."))
         ]
-        choices = tuple(Choice(f"{kind}.{key}", key) for key in matching[:CHOICES_A_KIND])
+        choices = tuple(Choice(f"{kind}.{key}", key, kind_word(kind)) for key in matching[:CHOICES_A_KIND])
         if choices:
             found.append(Choices(title, choices, len(matching) - len(choices)))
     return found
