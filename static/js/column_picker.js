@@ -4,8 +4,7 @@ import { fill, gettext } from "./words.js";
 
 /** Let a chosen column move among the others. */
 function equip(line) {
-  const label = line.querySelector("label");
-  const name = label.textContent.trim();
+  const name = [...line.querySelectorAll(".column-kind, bdi")].map(({ textContent }) => textContent).join(" ");
   const moves = [
     ["↑", gettext("Move {name} up"), () => line.previousElementSibling?.matches("div") && line.previousElementSibling.before(line)],
     ["↓", gettext("Move {name} down"), () => line.nextElementSibling?.after(line)],

@@ -93,9 +93,9 @@ class TestColumns:
 
         page.get_by_label("Find a column").press_sequentially("tea")
         page.get_by_role("checkbox", name="team").check()
-        page.get_by_role("button", name="Move team up").press("Enter")
-        page.get_by_role("button", name="Move team up").press("Enter")
-        expect(page.get_by_role("button", name="Move team up")).to_be_focused()
+        page.get_by_role("button", name="Move tag team up").press("Enter")
+        page.get_by_role("button", name="Move tag team up").press("Enter")
+        expect(page.get_by_role("button", name="Move tag team up")).to_be_focused()
         expect(picked).to_have_text([re.compile("team"), re.compile("lr"), re.compile("train/loss")])
         picked.nth(1).drag_to(picked.nth(2))
         page.get_by_role("button", name="Show these").click()
