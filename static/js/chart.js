@@ -8,6 +8,7 @@
 //   template  the fixed part of the figure (tracking/charts/template.py)
 //   mostWithBand  up to so many curves have their band and their raw curve
 //   isLive    whether the curves grow: the axis of x then reaches a little further than they do
+//   tipOrder  returns what the tooltip sorts by: "value", "nearest" or "name"
 //   text      words in the reader's language
 //   onRange   called with [from, to] or null when the reader zooms
 //   onHover   called with x (as in the traces) and the nearest run, or with nulls
@@ -22,6 +23,11 @@ const PICTURE_SCALE = 2;
 const MARK_PIXELS = 8;
 const NEAR_PIXELS = 16;
 const TICK_PIXELS = 8; // between the words of y and the axis, and the edge
+const TIP_ORDERS = {
+  value: (a, b) => b.y - a.y,
+  nearest: (a, b) => a.distance - b.distance,
+  name: (a, b) => a.run.name.localeCompare(b.run.name, undefined, { numeric: true }),
+};
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "autosize", showTips: false };
 
 /** Element -> {spec, unit, lit, size, left, …} of every chart of curves; {redraw, resizer} of every other figure. */
@@ -76,8 +82,13 @@ export async function draw(element, spec) {
     makeRoom(element);
     shade(element);
   });
-  element.on("plotly_hover", ({ points, event }) => hover(element, points, event));
+  element.on("plotly_hover", ({ points, event }) => {
+    state.hovered = points;
+    hover(element, points, event);
+  });
+  element.onpointermove = (event) => state.hovered && !event.buttons && hover(element, state.hovered, event); // plotly tells of other points only
   element.on("plotly_unhover", () => {
+    state.hovered = null;
     hideTooltip();
     state.spec.onHover(null, null);
   });
@@ -210,6 +221,7 @@ export function purge(element) {
   hideTooltip();
   state.resizer.disconnect();
   Plotly.purge(element);
+  element.onpointermove = null;
   delete element.clientHeight;
 }
 
@@ -271,13 +283,13 @@ function hover(element, points, event) {
   // Plotly adds the nearest mark of a NaN, however far away it is.
   const isHere = ({ data, xaxis, x }) => data.uid !== "nonfinite" || Math.abs(xaxis.d2p(x) - xaxis.d2p(first.x)) < MARK_PIXELS;
   const pointerY = event.clientY - element.getBoundingClientRect().top - element._fullLayout.yaxis._offset;
-  const values = points.filter((point) => point.data.uid !== "lit" && isHere(point)).map(({ data, x, y, yaxis, text, customdata }) =>
+  const values = points.filter((point) => point.data.uid !== "lit" && isHere(point)).map(({ data, y, yaxis, text, customdata }) =>
     data.uid === "nonfinite"
-      ? { run: runs.get(customdata), y: Infinity, text, distance: Infinity }
-      : { run: runs.get(Number(data.uid.slice(4))), x, y, text: formatNumber(y), distance: Math.abs(yaxis.d2p(y) - pointerY) },
+      ? { run: runs.get(customdata), y: Infinity, text, exact: text, distance: Infinity }
+      : { run: runs.get(Number(data.uid.slice(4))), y, text: formatNumber(y), exact: String(y), distance: Math.abs(yaxis.d2p(y) - pointerY) },
   );
-  values.sort((a, b) => b.y - a.y);
-  const nearest = values.toSorted((a, b) => a.distance - b.distance)[0];
+  const [nearest] = values.toSorted(TIP_ORDERS.nearest);
+  values.sort(TIP_ORDERS[state.spec.tipOrder()]);
   const isNear = values.length > 1 && nearest?.distance < NEAR_PIXELS;
   const rows = values.map((value) => ({ ...value, isNearest: isNear && value === nearest }));
   showTooltip(element, { head: xText(state, first.x), rows, others: state.spec.text.others, event });
@@ -289,7 +301,7 @@ function hoverBar(element, run, value, event) {
   const state = live.get(element);
   const [x] = state.spec.traces.find((trace) => trace.run === run.uid).x;
   const head = xText(state, state.spec.axis.x === "time" ? new Date(x).toISOString().replace("T", " ") : x / state.unit.factor);
-  showTooltip(element, { head, rows: [{ run, text: formatNumber(value) }], others: state.spec.text.others, event });
+  showTooltip(element, { head, rows: [{ run, text: formatNumber(value), exact: String(value) }], others: state.spec.text.others, event });
   state.spec.onHover(null, run.uid);
 }
 

@@ -49,7 +49,7 @@ export function barLayout(spec) {
   layout.hovermode = "closest";
   layout.margin.b = 24;
   if (!isNamed) layout.margin.l = 14;
-  Object.assign(layout.xaxis, { type: spec.axis.isLogY ? "log" : "linear", rangemode: "tozero", fixedrange: true, showspikes: false });
+  Object.assign(layout.xaxis, { type: spec.axis.isLogY ? "log" : "linear", rangemode: "tozero", fixedrange: true });
   if (isNamed && !spec.axis.isLogY) layout.xaxis.range = rangeWithWords(drawn.map(({ y }) => y[0]));
   Object.assign(layout.yaxis, {
     automargin: true,

@@ -196,6 +196,7 @@ export class Card {
       mostWithBand: context.mostWithBand,
       isLive: context.isLive,
       text,
+      tipOrder: () => controls.tips.value,
       onRange: this.zoomed,
       onHover: (x, uid) => this.on.hover(this, x, uid),
     });

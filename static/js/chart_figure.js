@@ -216,7 +216,6 @@ export function layoutOf(spec, unit) {
   Object.assign(layout.xaxis, {
     type: axis.x === "time" ? "date" : isLog ? "log" : "linear",
     uirevision: `${axis.x} ${axis.xMetric} ${isLog} ${axis.range}`, // another range, from wherever, is the one to show
-    spikecolor: css("--line-strong"),
   });
   if (axis.range) layout.xaxis.range = axis.range.map((x) => (isLog ? Math.log10(Math.max(x, Number.MIN_VALUE)) : x / unit.factor));
   if (axis.x === "step" && !isLog) Object.assign(layout.xaxis, stepTicks(drawn, axis.range));

@@ -35,7 +35,7 @@ const on = {
     for (const each of cards.values()) {
       if (!each.isNear || (!isLinked && each !== card)) continue;
       each.light(uid);
-      if (each !== card) each.pointAt(x);
+      each.pointAt(x);
     }
   },
   openFull(card) {
@@ -362,7 +362,7 @@ controls.clip.addEventListener("change", () => {
   remember();
   for (const card of cards.values()) card.redraw();
 });
-controls.link.addEventListener("change", remember);
+for (const control of [controls.link, controls.tips]) control.addEventListener("change", remember);
 controls.search.addEventListener(
   "input",
   debounce(INPUT_PAUSE_MS, () => {

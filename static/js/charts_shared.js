@@ -27,6 +27,7 @@ export const controls = {
   spread: control("spread"),
   live: control("live"),
   charted: control("charted"),
+  tips: control("tips"),
 };
 
 const X_METRIC = "metric:";

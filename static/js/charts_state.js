@@ -48,6 +48,7 @@ function state() {
     pin: pins,
     order: [...orders].map((parts) => parts.flat().map(encodeURIComponent).join(":")),
     panel: panels,
+    tips: differs(controls.tips, "value"),
   };
 }
 

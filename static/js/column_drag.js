@@ -10,7 +10,7 @@ export function attach(table, moveTo) {
   /** Return the head under an event, if it is one of a column that can move. */
   function headOf(event) {
     const head = event.target.closest("th");
-    return linkOf(head) && orderOf(head).includes(linkOf(head).title) ? head : null;
+    return linkOf(head) && orderOf(head).includes(head.dataset.column) ? head : null;
   }
 
   function mark(head) {
@@ -32,7 +32,7 @@ export function attach(table, moveTo) {
     const head = headOf(event);
     if (!dragged || !head || head === dragged) return;
     event.preventDefault();
-    const [moved, target] = [linkOf(dragged).title, linkOf(head).title];
+    const [moved, target] = [dragged.dataset.column, head.dataset.column];
     const order = orderOf(head);
     const isToTheRight = order.indexOf(moved) < order.indexOf(target);
     order.splice(order.indexOf(moved), 1);

@@ -1,6 +1,8 @@
 // The experiment's table: choose runs (click, Shift-click, keys), compare, chart, measure against one; menus of columns.
 import { attach as attachCellMenu, filteredBy } from "./cell_menu.js";
 import { attach as attachColumnDrag } from "./column_drag.js";
+import { attach as attachColumnPicker } from "./column_picker.js";
+import { attach as attachColumnWidths } from "./column_widths.js";
 import { attach as attachFilterBox } from "./filter_box.js";
 import { isTyping, keepRecent } from "./frame.js";
 import { attach as attachLiveRows, awaitFirstRun } from "./live_rows.js";
@@ -158,19 +160,6 @@ for (const button of document.querySelectorAll("[data-filter-by]")) {
   });
 }
 
-// The columns to choose from are hundreds of elements, which the page holds only once somebody chooses.
-const picker = document.querySelector(".columns-picker");
-
-function fillPicker() {
-  const later = picker.querySelector("[data-later]");
-  if (picker.open && later) later.outerHTML = later.textContent;
-}
-
-if (picker) {
-  picker.addEventListener("toggle", fillPicker);
-  fillPicker();
-}
-
 // ---- only these curves: Alt and click on a run's mark --------------------------------------------------------------
 
 document.addEventListener("click", (event) => {
@@ -185,6 +174,8 @@ document.addEventListener("click", (event) => {
 }, { capture: true });
 
 keepRecent(document.querySelector(".breadcrumbs a").textContent);
+const picker = document.querySelector(".columns-picker");
+if (picker) attachColumnPicker(picker);
 if (filterBox) attachFilterBox(filterBox);
 if (table) {
   keepRunList([...table.querySelectorAll("[data-run-row] .run-name a[href*='/runs/']")].map((link) => link.pathname));
@@ -195,6 +186,7 @@ if (table) {
     for (const column of columns) url.searchParams.append("columns", column);
     location.assign(url);
   });
+  attachColumnWidths(table);
   attachLiveRows(part, document.querySelector("[data-news]"));
 }
 const handle = document.querySelector("[data-split-handle]");

@@ -1,28 +1,8 @@
 // The handle between the table and the charts: dragged, or moved by the arrow keys. Where it stands is in the address.
+import { remember } from "./address.js";
 
 const USUAL = 50; // percent of the width that the table has
 const STEP = 5;
-
-/** Write the table's share into the address, and into the links and forms of this page that lead back to it. */
-function remember(share) {
-  const withShare = (href) => {
-    const url = new URL(href);
-    if (share === USUAL) url.searchParams.delete("split");
-    else url.searchParams.set("split", share);
-    return url;
-  };
-  history.replaceState(history.state, "", withShare(location.href));
-  for (const link of document.querySelectorAll("main a[href]")) {
-    if (link.pathname === location.pathname && link.origin === location.origin) link.href = withShare(link.href);
-  }
-  for (const form of document.querySelectorAll("main form[method=get]")) {
-    form.querySelector("[name=split]")?.remove();
-    if (share === USUAL) continue;
-    const field = document.createElement("input");
-    Object.assign(field, { type: "hidden", name: "split", value: share });
-    form.append(field);
-  }
-}
 
 export function attach(handle) {
   const bench = handle.parentElement;
@@ -38,7 +18,7 @@ export function attach(handle) {
     choose(wanted);
     handle.style.translate = "";
     bench.style.setProperty("--split", share); // charts are drawn anew, so not at every pixel of the way
-    remember(share);
+    remember("split", share === USUAL ? "" : share);
   }
 
   handle.addEventListener("pointerdown", (event) => {

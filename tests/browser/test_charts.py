@@ -108,6 +108,43 @@ class TestChart:
 
         expect(page.locator(".chart-tooltip")).to_contain_text("Step")
         expect(page.locator(".chart-tooltip .tooltip-name")).to_have_count(5)
+        expect(card(page, "train/loss").locator(".chart-crosshair")).to_have_count(1)
+
+    def test_sorts_them_as_one_likes_best(self, page: Page, content: Content) -> None:
+        page.goto(f"{content.path('experiment')}?tips=nearest")
+        names = sorted(read_chart(page, "train/loss").lines)  # which have their values in this order
+        plot, shown = card(page, "train/loss").locator(".nsewdrag"), page.locator(".chart-tooltip .tooltip-name")
+
+        plot.hover(position={"x": 60, "y": 5})
+        expect(shown).to_have_text(names[::-1])
+        plot.hover(position={"x": 60, "y": 160})
+        expect(shown).to_have_text(names)
+
+        page.get_by_text("Options").click()
+        page.get_by_label("Tooltip").select_option("By name")
+        page.keyboard.press("Escape")
+        plot.hover(position={"x": 60, "y": 5})
+        expect(shown).to_have_text(names)
+        expect(page).to_have_url(re.compile("tips=name"))
+
+    def test_says_more_with_shift_and_copies_it(self, page: Page, content: Content) -> None:
+        page.goto(content.path("experiment"))
+        lines = read_chart(page, "train/loss").lines
+        card(page, "train/loss").locator(".nsewdrag").hover()
+        value = page.locator(".chart-tooltip .tooltip-value").first
+        short = value.inner_text()
+
+        page.keyboard.down("Shift")
+        exact = value.inner_text()
+        assert exact.startswith(short[:-1]) and len(exact) > len(short)
+        page.keyboard.up("Shift")
+        expect(value).to_have_text(short)
+
+        page.keyboard.press("Control+c")
+        head, *rows = page.evaluate("navigator.clipboard.readText()").splitlines()
+        assert head.startswith("Step ")
+        assert {row.split("\t")[0] for row in rows} == set(lines)
+        assert rows[0].split("\t")[1] == exact
 
     def test_zooms_by_dragging_and_out_by_a_double_click(self, page: Page, content: Content) -> None:
         page.goto(content.path("run, charts"))

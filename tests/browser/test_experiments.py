@@ -100,6 +100,56 @@ class TestColumns:
         heads.nth(0).drag_to(heads.nth(1))
         expect(heads).to_have_text(["lr", "val/acc", "train/loss"])
 
+    def test_change_places_in_the_picker(self, page: Page, content: Content) -> None:
+        page.goto(f"{content.path('experiment')}?columns=metrics.lr&columns=metrics.train/loss")
+        page.locator(".columns-picker summary").click()
+        picked = page.locator("[data-chosen-columns] > div")
+
+        page.get_by_label("Find a column").press_sequentially("tea")
+        expect(page.get_by_role("checkbox", name="optimizer")).to_have_count(0)  # what was found has come
+        page.get_by_role("checkbox", name="team").check()
+        page.get_by_role("button", name="Move tag team up").press("Enter")
+        page.get_by_role("button", name="Move tag team up").press("Enter")
+        expect(page.get_by_role("button", name="Move tag team up")).to_be_focused()
+        expect(picked).to_have_text([re.compile("team"), re.compile("lr"), re.compile("train/loss")])
+        picked.nth(1).drag_to(picked.nth(2))
+        page.get_by_role("button", name="Show these").click()
+
+        heads = page.locator("[data-runs-table] thead th[data-filter-key*='`'] .head-line > a")
+        expect(heads).to_have_text(["tag team", "train/loss", "lr"])
+
+    def test_become_as_wide_as_one_drags_their_edges(self, page: Page, content: Content) -> None:
+        page.goto(f"{content.path('experiment')}?layout=table")
+        head = page.get_by_role("columnheader", name="train/loss")
+        handle = page.get_by_role("separator", name="Width of metrics.train/loss")
+        before, box = width_of(head), handle.bounding_box()
+        assert box is not None
+
+        page.mouse.move(box["x"] + 4, box["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 84, box["y"] + 10, steps=4)
+        page.mouse.up()
+
+        assert width_of(head) == pytest.approx(before + 80, abs=1)
+        page.get_by_role("columnheader", name="Status").get_by_role("link").click()
+        page.wait_for_url(re.compile("order_by=.*width=|width=.*order_by="))
+        assert width_of(head) == pytest.approx(before + 80, abs=1)
+
+    def test_become_as_wide_as_keys_say(self, page: Page, content: Content) -> None:
+        page.goto(f"{content.path('experiment')}?layout=table")
+        head = page.get_by_role("columnheader", name="train/loss")
+        handle, before = page.get_by_role("separator", name="Width of metrics.train/loss"), width_of(head)
+
+        handle.press("ArrowLeft")
+        handle.press("ArrowLeft")
+        expect(handle).to_have_attribute("aria-valuenow", str(round(before) - 20))
+        page.reload()
+        assert width_of(head) == pytest.approx(before - 20, abs=1)
+        handle.press("Enter")
+
+        assert width_of(head) == pytest.approx(before, abs=1)
+        expect(page).not_to_have_url(re.compile("width="))
+
 
 class TestSplit:
     def test_gives_the_table_more_room_and_keeps_it_in_the_address(self, page: Page, content: Content) -> None:

@@ -84,7 +84,7 @@ class TestKeys:
 
         page.keyboard.press("?")
         expect(page.locator("#help")).to_be_visible()
-        keys = "Ctrl K / g e g m g h [ ] 1 6 ? Esc j k x Shift Alt c t b v f z ← → Alt ← → n p"
+        keys = "Ctrl K / g e g m g h [ ] 1 6 ? Esc j k x Shift Alt c t b v f z ← → Shift Ctrl C Alt ← → n p"
         expect(page.locator("#help kbd")).to_have_text(keys.split())
         page.keyboard.press("Escape")
 

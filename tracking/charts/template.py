@@ -76,10 +76,6 @@ LAYOUT: dict[str, Json] = {
         "ticklabeloverflow": "allow",
         "nticks": 7,
         "zeroline": False,
-        "showspikes": True,
-        "spikemode": "across",
-        "spikethickness": 1,
-        "spikedash": "solid",
     },
     "yaxis": {
         "automargin": False,

@@ -1,62 +1,63 @@
-"""At which step a metric was lowest and highest."""
+"""Where a metric began, and at which step it was lowest and highest."""
 
-import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tracking.metrics.codec import Points
-from tracking.metrics.pyramid import Buckets
-from tracking.metrics.queries import read_curves, read_series
+from tracking.metrics.pyramid import KINDS, Buckets
+from tracking.metrics.queries import read_outlines
 from tracking.metrics.types import SeriesRow
 from tracking.runs.models import Run
 
-MAX_POINTS = 200_000  # read at once; of longer series the summaries are read, of a few
-MAX_LONG = 12
-WIDE = 2.0**14  # steps: the widest summaries
+VALUES = {"below": -math.inf, "nan": math.nan, "above": math.inf}
+"""What ``pyramid.KINDS`` stand for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """The first step at which a metric was lowest, and at which it was highest; ``curve``: what was read for it."""
+    """The first value of a metric, the first step at which it was lowest, and at which it was highest.
 
-    low_step: int
-    high_step: int
+    The steps are None where no value is finite. ``curve``: what was read for it.
+    """
+
+    first_value: float
+    low_step: int | None
+    high_step: int | None
     curve: Points | Buckets = field(compare=False, repr=False)
 
 
 def extremes_of(*, run: Run, series: Sequence[SeriesRow]) -> dict[str, Extremes]:
-    """Return where the finite extremes of a run's metrics are; of too many points, for the shortest series only.
-
-    Three queries, and five for each of at most ``MAX_LONG`` series that are long. Reads at most ``MAX_POINTS`` points
-    and the summaries of the rest.
-    """
-    finite = [row for row in series if row.min_value is not None]
-    ordered = sorted(finite, key=lambda row: row.received)
-    totals = itertools.accumulate(row.received for row in ordered)
-    short = [row for row, total in zip(ordered, totals, strict=True) if total <= MAX_POINTS]
-    found: dict[str, Points | Buckets] = {}
-    if short:
-        read = read_series(runs=[run], keys=[row.key for row in short])
-        found |= {key: points for (_, key), points in read.items()}
-    for row in ordered[len(short) :][:MAX_LONG]:
-        curves = read_curves(runs=[run], key=row.key, steps=(row.first_step, row.last_step), width=WIDE)
-        for curve in curves.values():
-            found[row.key] = curve
-    return {key: extremes for key, curve in found.items() if (extremes := _extremes(curve)) is not None}
+    """Return the extremes of a run's metrics by key. Seven queries; costs what ``read_outlines`` costs."""
+    found = read_outlines(run=run, series=series)
+    return {
+        key: _of_points(curve) if isinstance(curve, Points) else _of_buckets(curve)
+        for key, curve in found.items()
+        if len(curve)
+    }
 
 
-def _extremes(found: Points | Buckets) -> Extremes | None:
-    if isinstance(found, Points):
-        finite = np.flatnonzero(np.isfinite(found.values))
-        order = finite[np.argsort(found.steps[finite], kind="stable")]
-        low_steps = high_steps = found.steps[order]
-        lows = highs = found.values[order]
-    else:
-        full = found[found["count"] > 0]
-        low_steps, high_steps = full["low_step"], full["high_step"]
-        lows, highs = full["low_value"], full["high_value"]
-    if not len(lows):
-        return None
-    return Extremes(int(low_steps[np.argmin(lows)]), int(high_steps[np.argmax(highs)]), found)
+def _of_points(points: Points) -> Extremes:
+    finite = np.flatnonzero(np.isfinite(points.values))
+    steps, values = points.steps[finite], points.values[finite]
+    low, high = (int(steps[np.argmin(values)]), int(steps[np.argmax(values)])) if len(finite) else (None, None)
+    return Extremes(float(points.values[0]), low, high, points)
+
+
+def _of_buckets(buckets: Buckets) -> Extremes:
+    full = buckets[buckets["count"] > 0]
+    low, high = (
+        (int(full["low_step"][np.argmin(full["low_value"])]), int(full["high_step"][np.argmax(full["high_value"])]))
+        if len(full)
+        else (None, None)
+    )
+    return Extremes(_first_value(buckets[0]), low, high, buckets)
+
+
+def _first_value(bucket: np.void) -> float:
+    """Return the value of the first point of a bucket; of those at one step the finite one."""
+    firsts = [(int(bucket["first_step"]), float(bucket["first_value"]))] if bucket["count"] else []
+    firsts += [(int(bucket[f"{kind}_step"]), VALUES[kind]) for kind in KINDS if bucket[f"{kind}_count"]]
+    return min(firsts, key=lambda first: first[0])[1]

@@ -25,6 +25,9 @@ from tracking.runs.models import Run
 from tracking.runs.queries import key_ids_by_name, names_by_key
 from tracking.runs.types import KeyKind
 
+FEW = 1_000  # points of a series that are read as they are for its outline
+LEAST_BUCKETS = 24  # of a longer one: twice as many points, as a sparkline has
+
 
 def series_by_run(*, run_ids: Sequence[int], keys: Sequence[str] | None = None) -> dict[int, list[SeriesRow]]:
     """Return the metric series of these runs by run, sorted by key: all, or those named. One query; reads no points."""
@@ -168,13 +171,57 @@ def read_curves(
         )
         for series in {**heads, **waiting}
     }
-    unpacked = [pk for reading in readings.values() for pk in reading.unpacked]
-    summarised = [pk for reading in readings.values() for pk in reading.summarised]
-    points = store.read_blocks(unpacked)
-    buckets = store.read_summaries(summarised, level=level) if level is not None else {}
-    if len(points) < len(unpacked) or len(buckets) < len(summarised):  # compacted meanwhile
+    found = _read(readings)
+    if found is None:
         return read_curves(runs=runs, key=key, steps=steps, width=width, few=few)
-    return {uid_by_id[run_id]: reading.join(points, buckets) for (run_id, _), reading in readings.items()}
+    return {uid_by_id[run_id]: curve for (run_id, _), curve in found.items()}
+
+
+def read_outlines(*, run: Run, series: Sequence[SeriesRow]) -> dict[str, Points | Buckets]:
+    """Return these metrics of a run, as ``series_by_run`` has them, from their first step to their last, by key.
+
+    Up to ``FEW`` points of one come as they are, by step, timestamp, value; of more, some hundred buckets. Seven
+    queries. Costs so much a series, however long it is, and the segments of the run.
+    """
+    names = key_ids_by_name(experiment_ids=[run.experiment_id], kind=KeyKind.METRIC, names=[row.key for row in series])
+    row_by_id = {key_id: row for row in series for key_id in names.get(row.key, [])}
+    waiting = store.read_segments(run_ids=[run.pk], key_ids=list(row_by_id))
+    heads = store.block_heads(run_ids=[run.pk], key_ids=list(row_by_id))
+    readings = {
+        (run_id, key_id): Reading.of(
+            Points.concat(waiting.get((run_id, key_id), [])),
+            heads.get((run_id, key_id), []),
+            steps=(row_by_id[key_id].first_step, row_by_id[key_id].last_step),
+            level=_outline_level(row_by_id[key_id]),
+            few=FEW,
+        )
+        for run_id, key_id in {**heads, **waiting}
+    }
+    found = _read(readings)
+    if found is None:
+        return read_outlines(run=run, series=series)
+    return {row_by_id[key_id].key: outline for (_, key_id), outline in found.items()}
+
+
+def _outline_level(row: SeriesRow) -> int:
+    """Return the widest level of which a series has at least ``LEAST_BUCKETS``, or the finest."""
+    return pyramid.level_for((row.last_step - row.first_step) / LEAST_BUCKETS) or pyramid.LEVELS[0]
+
+
+def _read(readings: Mapping[tuple[int, int], Reading]) -> dict[tuple[int, int], Points | Buckets] | None:
+    """Return what these readings find; None: it was compacted meanwhile. A query for blocks, and one a level."""
+    unpacked = [pk for reading in readings.values() for pk in reading.unpacked]
+    summarised: defaultdict[int, list[int]] = defaultdict(list)
+    for reading in readings.values():
+        if reading.level is not None:
+            summarised[reading.level] += reading.summarised
+    points = store.read_blocks(unpacked)
+    buckets: dict[int, Buckets] = {}
+    for level, pks in summarised.items():
+        buckets |= store.read_summaries(pks, level=level)
+    if len(points) < len(unpacked) or len(buckets) < sum(map(len, summarised.values())):
+        return None
+    return {series: reading.join(points, buckets) for series, reading in readings.items()}
 
 
 def find_stored(*, runs: Sequence[Run], key: str, axes: Mapping[str, Axis]) -> dict[str, Stored] | None:

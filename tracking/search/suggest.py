@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     | (?P<NUMBER>   [+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?(?![\w.]) )
     | (?P<OPERATOR> [<>=!]+ )
     | (?P<MARK>     [(),] )
-    | (?P<WORD>     [^\W\d]\w* )
+    | (?P<WORD>     [^\W\d]\w* (?: / [\w./-]* )? )
     | (?P<OTHER>    \S )
     """,
     re.VERBOSE,

@@ -42,9 +42,10 @@ MAX_OFFERED = 200  # choices in a list
 EPOCH = "epoch"
 CHART_FIELDS = (
     *("x", "smooth", "logx", "logy", "clip", "link", "by", "average", "spread", "live", "find", "zoom", "full", "pin"),
-    *("order", "panel", "charted"),
+    *("order", "panel", "tips", "charted"),
 )
 """What charts_state.js writes into the address of a page with charts, and ``charted``."""
+TIP_ORDERS = ("value", "nearest", "name")
 INTERVALS_S = (2, 5, 10, 30, 60, 0)
 
 
@@ -154,11 +155,12 @@ class ChartsState:
     spread: str
     live: str
     find: str
+    tips: str
 
     @classmethod
     def from_query(cls, query: QueryDict) -> Self:
         """Read ``x``, ``smooth``, ``logx``, ``logy``, ``clip``, ``link``, ``by``, ``average``, ``spread``, ``live``,
-        ``find``.
+        ``find``, ``tips``.
         """
         smooth = query.get("smooth", "")
         smoother, _, amount = smooth.rpartition(":")  # a bare number is the weight of an EMA
@@ -180,6 +182,7 @@ class ChartsState:
             spread=spread if is_group else Spread.STD,
             live=query.get("live", ""),
             find=query.get("find", ""),
+            tips=tips if (tips := query.get("tips", "")) in TIP_ORDERS else TIP_ORDERS[0],
         )
 
     @property

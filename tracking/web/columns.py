@@ -23,8 +23,8 @@ MAX_CELLS = 600  # of a page's columns: a page of more elements than 4,000 scrol
 MAX_CHOSEN = 400
 DEFAULT_COLUMNS = 8
 DEFAULT_METRICS = 4
-CHOICES_A_KIND = 40
 MAX_GROUP_KEYS = 3
+LEAST_WIDTH, MOST_WIDTH = 60, 900  # pixels, as in column_widths.js
 SYSTEM_METRIC_PREFIX = "system/"
 
 
@@ -45,6 +45,7 @@ class Statistic(StrEnum):
     MEAN = "mean"
 
 
+_WIDTH = re.compile(r"\d{1,4}", re.ASCII)
 _STATISTIC = re.compile(rf"({Statistic.MIN}|{Statistic.MAX}|{Statistic.MEAN})\((.*)\)", re.S)
 
 
@@ -113,9 +114,11 @@ class Sorting:
 class Head:
     """A column's head and its menu; a link is "" where there is nothing to do.
 
-    ``filter_key``: what a filter calls the column. ``metric``: the name to store a direction for, else "".
+    ``key``: what the address calls the column; ``filter_key``: what a filter calls it. ``metric``: the name to store a
+    direction for, else "".
     """
 
+    key: str
     label: str
     title: str
     prefix: str
@@ -129,24 +132,6 @@ class Head:
     statistics: tuple[StatisticChoice, ...] = ()
     metric: str = ""
     direction: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A column that can be chosen."""
-
-    value: str
-    label: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The columns of one kind that can be chosen; ``left``: how many more there are."""
-
-    title: str
-    choices: tuple[Choice, ...]
-    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,27 +196,17 @@ def window_of(columns: Sequence[Column], query: QueryDict, *, row_count: int) ->
     )
 
 
-def column_choices(*, keys: Mapping[ColumnKind, Sequence[str]], chosen: Sequence[Column], sought: str) -> list[Choices]:
-    """Return what can be chosen: the chosen columns, then those with ``sought`` in their name, some of each kind."""
-    titles = {
-        ColumnKind.PARAM: gettext("Params"),
-        ColumnKind.METRIC: gettext("Metrics"),
-        ColumnKind.TAG: gettext("Tags"),
+def chosen_widths(query: QueryDict, keys: Sequence[str]) -> dict[int, str]:
+    """Return how many pixels wide ``?width=metrics.loss,120`` makes columns, by their cells' places in a row.
+
+    :param keys: what the address calls the columns, in order; before them stands the cell with the box.
+    """
+    asked = dict(text.rsplit(",", 1) for text in query.getlist("width") if "," in text)
+    return {
+        place: str(max(LEAST_WIDTH, min(MOST_WIDTH, int(asked[key]))))
+        for place, key in enumerate(keys, start=2)
+        if _WIDTH.fullmatch(asked.get(key, ""))
     }
-    found = []
-    for kind, title in titles.items():
-        mine = [column for column in chosen if column.kind is kind]
-        taken = {column.key for column in mine}
-        matching = [
-            key
-            for key in keys[kind]
-            if sought.lower() in key.lower() and key not in taken and (sought or not key.startswith("mlflow."))
-        ]
-        choices = [Choice(column.text, column_label(column), True) for column in mine]
-        choices += [Choice(f"{kind}.{key}", key, False) for key in matching[:CHOICES_A_KIND]]
-        if choices:
-            found.append(Choices(title, tuple(choices), max(0, len(matching) - CHOICES_A_KIND)))
-    return found
 
 
 # ---- heads ---------------------------------------------------------------------------------------------------------
@@ -244,16 +219,16 @@ def heads(
 
     Every link names all columns, so that they stay when the runs change.
     """
-    prefixes = {ColumnKind.METRIC: "", ColumnKind.PARAM: gettext("param"), ColumnKind.TAG: gettext("tag")}
     found = []
     for column in shown:
         direction = directions.of(column.key) if column.is_number else None
         is_descending_first = column.is_number and direction is not Direction.LESS
         found.append(
             Head(
+                key=column.text,
                 label=column_label(column),
                 title=column.text,
-                prefix=prefixes[column.kind],
+                prefix=kind_word(column.kind),
                 is_number=column.is_number,
                 filter_key=column.order_key,
                 hide_link=_columns_link(query, [other for other in columns if other != column]),
@@ -280,6 +255,7 @@ def fixed_heads(columns: Sequence[Column], query: QueryDict) -> dict[str, Head]:
     found = {}
     for key, (label, is_descending_first) in labels.items():
         found[key] = Head(
+            key=f"attributes.{key}",
             label=label,
             title=label,
             prefix="",
@@ -289,6 +265,11 @@ def fixed_heads(columns: Sequence[Column], query: QueryDict) -> dict[str, Head]:
             sorting=_sorting(f"attributes.{key}", query, columns, is_descending_first=is_descending_first),
         )
     return found
+
+
+def kind_word(kind: ColumnKind) -> str:
+    """Return what stands before a column's key, so that one knows what it shows; "" for a metric."""
+    return {ColumnKind.METRIC: "", ColumnKind.PARAM: gettext("param"), ColumnKind.TAG: gettext("tag")}[kind]
 
 
 def column_label(column: Column) -> str:

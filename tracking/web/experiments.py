@@ -21,7 +21,16 @@ from tracking.saved_views.queries import default_query, list_views
 from tracking.stars.queries import starred_experiments
 from tracking.web.base import credential_of, workspace_page
 from tracking.web.charts import AMOUNTS, CHART_FIELDS, MAX_RUNS, chart_grid
-from tracking.web.columns import ColumnKind, asked_columns, column_choices, column_label, fixed_heads, heads, window_of
+from tracking.web.column_picker import chosen_choices, column_choices
+from tracking.web.columns import (
+    ColumnKind,
+    asked_columns,
+    chosen_widths,
+    column_label,
+    fixed_heads,
+    heads,
+    window_of,
+)
 from tracking.web.demo import holds_demo
 from tracking.web.directions import Directions
 from tracking.web.errors import refusing_bad_values
@@ -110,11 +119,12 @@ def experiment_list(request: HttpRequest, workspace: Workspace) -> HttpResponse:
 def experiment_detail(request: HttpRequest, workspace: Workspace, experiment_id: int) -> HttpResponse:
     """Show an experiment's runs as a table and their metrics as charts; the whole state is in the address.
 
-    ``filter``, ``order_by``, ``columns``, ``from_column``, ``differ=1``, ``spark=1``, ``base``, ``group``, ``page``,
-    ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the first ``charted``
-    of the table, else the newest ten of the page; ``layout`` is table or charts where one of them is enough,
-    ``split`` the table's percent of the width beside charts; ``keys`` searches the columns to choose from; ``view``
-    names the saved view that this began with. A bare address leads to the experiment's default view, if it has one.
+    ``filter``, ``order_by``, ``columns``, ``from_column``, ``width``, ``differ=1``, ``spark=1``, ``base``, ``group``,
+    ``page``, ``show=deleted`` make the table; ``runs`` (comma between ids) are the runs in the charts, else the first
+    ``charted`` of the table, else the newest ten of the page; ``layout`` is table or charts where one of them is
+    enough, ``split`` the table's percent of the width beside charts; ``keys`` searches the columns to choose from;
+    ``view`` names the saved view that this began with. A bare address leads to the experiment's default view, if it
+    has one.
     """
     experiment = get_experiment(workspace=workspace, experiment_id=str(experiment_id))
     query = request.GET
@@ -167,6 +177,10 @@ def _table(
     groups = group_keys(query)
     has_sparks = query.get("spark") == "1" and not groups
     keys = {kind: list_keys(experiment_ids=[experiment.pk], kind=KEY_KINDS[kind]) for kind in ColumnKind}
+    chosen = asked_columns(query) or columns
+    fixed = fixed_heads(columns, query)
+    shown_heads = heads(window.columns, columns=columns, query=query, directions=directions)
+    resizable = [fixed["run_name"], fixed["status"], *shown_heads, fixed["start_time"]]
     return {
         "runs": shown_runs(
             workspace=workspace,
@@ -184,11 +198,11 @@ def _table(
         "group_heads": [text.partition(".")[2] for text, _ in groups],
         "group_metrics": [column_label(column) for column in window.columns if column.is_number],
         "window": window,
-        "fixed_heads": fixed_heads(columns, query),
-        "heads": heads(window.columns, columns=columns, query=query, directions=directions),
-        "column_choices": column_choices(
-            keys=keys, chosen=asked_columns(query) or columns, sought=query.get("keys", "")
-        ),
+        "fixed_heads": fixed,
+        "heads": shown_heads,
+        "widths": chosen_widths(query, [head.key for head in resizable]),
+        "chosen_columns": chosen_choices(chosen),
+        "column_choices": column_choices(keys=keys, chosen=chosen, sought=query.get("keys", "")),
     }
 
 
@@ -208,7 +222,7 @@ def _links(query: QueryDict, *, next_token: str | None) -> dict[str, object]:
         "ungrouped_link": link_with(query, group=None),
         "unsorted_link": link_with(query, order_by=None) if len(query.getlist("order_by")) > 1 else "",
         "unbased_link": link_with(query, base=None) if query.get("base") else "",
-        "export_query": query_with(query, page=None, keys=None, runs=None, split=None, **dict.fromkeys(CHART_FIELDS)),
+        "export_query": query_with(query, **dict.fromkeys(("page", "keys", "runs", "split", "width", *CHART_FIELDS))),
         "filter_fields": kept_fields(query, "filter", "page", *CHART_FIELDS),
         "column_fields": kept_fields(query, "columns", "keys", "page", "from_column", *CHART_FIELDS),
         "is_first_page": "page" not in query,

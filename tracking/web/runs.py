@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from tracking.charts.direction import Direction
-from tracking.charts.sparkline import sparkline
 from tracking.core.clock import utc_now
-from tracking.metrics.extremes import Extremes, extremes_of
+from tracking.metrics.extremes import extremes_of
 from tracking.metrics.queries import series_by_run
 from tracking.metrics.types import SeriesRow
 from tracking.runs.experiment_tree import experiment_tags
@@ -29,13 +27,10 @@ from tracking.web.artifacts import page_context
 from tracking.web.base import may, workspace_page
 from tracking.web.charts import chart_grid
 from tracking.web.directions import Directions
-from tracking.web.experiment_table import main_metrics
 from tracking.web.formats import (
-    NOTHING,
     StatusShown,
     format_count,
     format_duration,
-    format_number,
     shorten,
     spell_marks,
     status_shown,
@@ -45,11 +40,11 @@ from tracking.web.formats import (
 from tracking.web.fragments import render_page
 from tracking.web.git_links import commit_link
 from tracking.web.lineage import run_lineage
-from tracking.web.list_files import Cell, list_file
+from tracking.web.list_files import list_file
 from tracking.web.logged_images import list_image_series
 from tracking.web.markup import render_markdown
+from tracking.web.run_metrics import FILE_HEAD, file_rows, is_system, list_figures, metric_shown
 from tracking.web.stars import star_button
-from tracking.web.workbench import spark_of
 from tracking.workspaces.types import Permission
 
 if TYPE_CHECKING:
@@ -57,18 +52,15 @@ if TYPE_CHECKING:
     from tracking.workspaces.models import Workspace
 
 SYSTEM_TAG_PREFIX = "mlflow."
-SYSTEM_METRIC_PREFIX = "system/"
 SOURCE_TAG = "mlflow.source.name"
 COMMIT_TAG = "mlflow.source.git.commit"
 BRANCH_TAG = "mlflow.source.git.branch"
 REPOSITORY_TAG = "mlflow.source.git.repoURL"
 LOGGED_IMAGES_TAG = "mlflow.loggedImages"
 LOGGED_ARTIFACTS_TAG = "mlflow.loggedArtifacts"
-FILE_HEAD = ("kind", "key", "value", "min", "max", "mean", "first_step", "last_step", "points")
+MAX_METRICS = 200
 SHORT_COMMIT = 10
 _NESTED = re.compile(r"[^./]+[./](?=.)")
-MAX_FIGURES = 4
-MAX_METRICS = 200
 MAX_CHILDREN = 200
 MAX_SOURCE = 200
 MAX_LONG_TEXT = 20_000
@@ -107,22 +99,6 @@ class RunHead:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricShown:
-    """A line of the table of metrics; ``spark``: its curve, "" where there is none."""
-
-    key: str
-    spark: str
-    last: str
-    lowest: str
-    lowest_at: str
-    highest: str
-    highest_at: str
-    mean: str
-    steps: str
-    points: str
-
-
-@dataclass(frozen=True, slots=True)
 class ParamShown:
     """A param; ``prefix`` and ``name`` are its key."""
 
@@ -137,17 +113,6 @@ class ParamGroup:
 
     name: str
     params: tuple[ParamShown, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A number that stands out: a metric's best value, where one knows which is best, else its last."""
-
-    metric: str
-    value: str
-    at: str
-    last: str
-    spark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +149,7 @@ def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResp
     run = get_run(workspace=workspace, uid=uid)
     row = run_row(run)
     series = series_by_run(run_ids=[run.pk]).get(run.pk, [])
-    if file := list_file(request, name="run", head=FILE_HEAD, rows=_file_rows(row, series)):
+    if file := list_file(request, name="run", head=FILE_HEAD, rows=file_rows(run, row, series)):
         return file
     asked = request.GET.get("tab", "")
     tabs = _tabs(asked, row, series)
@@ -205,7 +170,7 @@ def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResp
     if opened == "overview":
         context |= _overview(request.GET.get("metric", "").strip(), workspace, run, row, series)
     elif opened in ("charts", "system"):
-        metrics = [found.key for found in series if opened == "charts" or _is_system(found)]
+        metrics = [found.key for found in series if opened == "charts" or is_system(found)]
         context["grid"] = chart_grid(request=request, workspace=workspace, runs=[row], metrics=metrics)
     elif opened == "images":
         context["image_series"] = list_image_series(workspace=workspace, run=run)
@@ -216,18 +181,8 @@ def run_detail(request: HttpRequest, workspace: Workspace, uid: str) -> HttpResp
     return render_page(request, "runs/run_detail.html", context, fragments={"run-metrics": "runs/_live.html"})
 
 
-def _file_rows(row: RunRow, series: Sequence[SeriesRow]) -> Iterator[list[Cell]]:
-    nothing = [None] * (len(FILE_HEAD) - 3)
-    for kind, pairs in (("param", row.params), ("tag", row.tags)):
-        for pair in pairs:
-            yield [kind, pair.key, pair.value, *nothing]
-    for one in series:
-        spread = (one.min_value, one.max_value, one.mean_value)
-        yield ["metric", one.key, one.latest_value, *spread, one.first_step, one.last_step, one.received]
-
-
 def _tabs(asked: str, row: RunRow, series: Sequence[SeriesRow]) -> list[Tab]:
-    system = sum(_is_system(found) for found in series)
+    system = sum(is_system(found) for found in series)
     labels = [("overview", gettext("Overview"), 0), ("charts", gettext("Charts"), len(series))]
     if system:
         labels.append(("system", gettext("System metrics"), system))
@@ -236,10 +191,6 @@ def _tabs(asked: str, row: RunRow, series: Sequence[SeriesRow]) -> list[Tab]:
     labels += [("tags", gettext("Tags"), len(row.tags)), ("artifacts", gettext("Artifacts"), 0)]
     opened = asked if asked in [slug for slug, _, _ in labels] else "overview"
     return [Tab(slug, label, format_count(count) if count else "", slug == opened) for slug, label, count in labels]
-
-
-def _is_system(row: SeriesRow) -> bool:
-    return row.key.startswith(SYSTEM_METRIC_PREFIX)
 
 
 def _head(workspace: Workspace, row: RunRow) -> RunHead:
@@ -279,17 +230,17 @@ def _overview(
 ) -> dict[str, object]:
     tags = {tag.key: tag.value for tag in row.tags}
     children = list_descendants(run=run, limit=MAX_CHILDREN + 1)
-    own = [found for found in series if not _is_system(found)]
+    own = [found for found in series if not is_system(found)]
     fitting = [found for found in own if sought.lower() in found.key.lower()]
     shown = fitting[:MAX_METRICS]
     extremes = extremes_of(run=run, series=shown)
     directions = Directions.from_tags(experiment_tags(experiment_ids=[row.experiment_id]))
     return {
         "note": render_markdown(tags.get(NOTE_TAG, "")) if tags.get(NOTE_TAG, "").strip() else "",
-        "figures": _figures(run, own, directions, extremes),
+        "figures": list_figures(run, own, directions, extremes),
         "params": row.params,
         "param_groups": _param_groups(row.params),
-        "metrics": [_metric_shown(found, extremes.get(found.key)) for found in shown],
+        "metrics": [metric_shown(found, extremes.get(found.key)) for found in shown],
         "metric_count": format_count(len(own)),
         "metrics_left": len(fitting) - len(shown),
         "metric": sought,
@@ -314,27 +265,6 @@ def _param_groups(params: Sequence[Pair]) -> list[ParamGroup]:
     return [ParamGroup(prefix[:-1], tuple(members)) for prefix, members in groups.items() if members]
 
 
-def _figures(
-    run: Run, series: Sequence[SeriesRow], directions: Directions, extremes: Mapping[str, Extremes]
-) -> list[Figure]:
-    """Return the metrics that say most, at most ``MAX_FIGURES``; five queries for a curve not read yet."""
-    rows = {row.key: row for row in series}
-    figures: list[Figure] = []
-    for metric in main_metrics(rows, directions)[:MAX_FIGURES]:
-        row = rows[metric]
-        best = row.min_value if directions.of(metric) is Direction.LESS else row.max_value
-        figures.append(
-            Figure(
-                metric=metric,
-                value=format_number(row.latest_value if best is None else best),
-                at=gettext("best"),
-                last=format_number(row.latest_value),
-                spark=sparkline(extremes[metric].curve) if metric in extremes else spark_of(run, row),
-            )
-        )
-    return figures
-
-
 def _logged_tables(text: str) -> list[str]:
     """Return the paths of the tables that ``mlflow.log_table`` wrote, as its tag has them."""
     try:
@@ -350,26 +280,6 @@ def _own_tags(row: RunRow) -> list[Pair]:
 
 def _system_tags(row: RunRow) -> list[Pair]:
     return [Pair(tag.key, tag.value[:MAX_LONG_TEXT]) for tag in row.tags if tag.key.startswith(SYSTEM_TAG_PREFIX)]
-
-
-def _metric_shown(row: SeriesRow, extremes: Extremes | None) -> MetricShown:
-    return MetricShown(
-        key=row.key,
-        spark=sparkline(extremes.curve) if extremes else "",
-        last=format_number(row.latest_value),
-        lowest=NOTHING if row.min_value is None else format_number(row.min_value),
-        lowest_at=format_count(extremes.low_step) if extremes else "",
-        highest=NOTHING if row.max_value is None else format_number(row.max_value),
-        highest_at=format_count(extremes.high_step) if extremes else "",
-        mean=NOTHING if row.mean_value is None else format_number(row.mean_value),
-        steps=_steps_shown(row),
-        points=format_count(row.received),
-    )
-
-
-def _steps_shown(row: SeriesRow) -> str:
-    first, last = format_count(row.first_step), format_count(row.last_step)
-    return first if first == last else f"{first} \u2013 {last}"
 
 
 def _dataset_shown(dataset: DatasetLogged) -> DatasetShown:

@@ -79,6 +79,8 @@ def _offers(place: Place, experiment_id: int) -> Iterator[Offer]:
 def _keys(begun: str, experiment_id: int) -> Iterator[Offer]:
     """Yield keys that contain what was begun, with or without its prefix."""
     prefix, dot, rest = begun.partition(".")
+    if prefix not in ("attributes", *ColumnKind):
+        prefix, dot, rest = "", "", begun
     wanted = rest.strip('`"').lower() if dot else begun.lower()
     for kind in (ColumnKind.METRIC, ColumnKind.PARAM, ColumnKind.TAG):
         if dot and prefix != kind:

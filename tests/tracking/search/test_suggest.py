@@ -14,6 +14,7 @@ class TestPlaceAt:
         [
             ("", Next.KEY, ""),
             ("met", Next.KEY, "met"),
+            ("val/top-5.ac", Next.KEY, "val/top-5.ac"),
             ("params.`a b", Next.KEY, "params.`a b"),
             ("metrics.loss ", Next.OPERATOR, ""),
             ("params.`a b` NOT ", Next.OPERATOR, ""),

@@ -28,12 +28,6 @@ def run(people: People) -> Run:
     return create_run(experiment=default, name="otter", user_name="ann", started_at=utc_now(), tags=[])
 
 
-@pytest.fixture
-def bob(client: Client, people: People) -> Client:
-    client.force_login(people.bob.user)
-    return client
-
-
 def put(run: Run, path: str, content: bytes) -> None:
     where = run_folder(run).join(ArtifactPath.parse(path))
     put_file(workspace=run.workspace, path=where, chunks=[content], size_bytes=len(content))

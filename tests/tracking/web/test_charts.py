@@ -1,11 +1,8 @@
-import base64
 import csv
 import io
 import json
 import math
-from typing import Any
 
-import numpy as np
 import pytest
 from django.db import connection
 from django.http import QueryDict
@@ -16,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.support.people import People
 from tests.tracking.metrics.points import curve
+from tests.tracking.web.charts import URL, answer_of, floats
 from tests.tracking.web.filling import add_experiment, add_run, fill, log
 from tracking.core.clock import from_ms, to_ms
 from tracking.runs.models import Experiment, Run
@@ -23,31 +21,10 @@ from tracking.runs.queries import run_rows
 from tracking.runs.types import RunStatus
 from tracking.web.charts import ChartsState, chart_grid
 
-URL = "/w/default/charts/series"
-
 
 @pytest.fixture
 def experiment(people: People) -> Experiment:
     return add_experiment(people.workspace, "digits")
-
-
-@pytest.fixture
-def bob(client: Client, people: People) -> Client:
-    client.force_login(people.bob.user)
-    return client
-
-
-def answer_of(client: Client, **query: str | list[str]) -> dict[str, Any]:
-    response = client.get(URL, query)
-    assert response.status_code == 200, response.content
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
-def floats(column: dict[str, Any]) -> list[float]:
-    packed = np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).astype(np.float64)
-    found: list[float] = ((packed + column.get("offset", 0)) / column.get("divisor", 1)).tolist()
-    return found
 
 
 class TestSeries:
@@ -102,15 +79,6 @@ class TestSeries:
         (trace,) = answer["traces"]
         assert (floats(trace["x"]), floats(trace["y"])) == ([0.5, 0.5, 2.0], [4.0, 3.0, 2.0])
 
-    def test_notices_new_points_of_the_metric_that_x_counts(self, bob: Client, experiment: Experiment) -> None:
-        run = add_run(experiment, "one", metrics={"loss": [5.0, 4.0], "epoch": [0.0]})
-        states = answer_of(bob, run=run.uid, metric="loss", x="metric:epoch")["states"]
-        log(run, {"epoch": [1.0]}, first_step=1)
-
-        again = answer_of(bob, run=run.uid, metric="loss", x="metric:epoch", since=states["loss"])
-
-        assert floats(again["traces"][0]["x"]) == [0.0, 1.0]
-
     def test_answers_one_line_a_group(self, bob: Client, experiment: Experiment) -> None:
         runs = [
             add_run(experiment, f"run {i}", metrics={"loss": [float(i), i + 1.0]}, params={"lr": lr})
@@ -124,23 +92,6 @@ class TestSeries:
             ("0.01", [1.0, 2.0], [1.0, 2.0]),
             ("0.1", [1.0, 2.0], [2.0, 3.0]),
         ]
-
-    def test_answers_only_the_group_that_changed(self, bob: Client, experiment: Experiment) -> None:
-        runs = [
-            add_run(experiment, f"run {i}", metrics={"loss": [1.0] * 9 + [2.0] * i}, tags={"seed": str(i)})
-            for i in range(2)
-        ]
-        query: dict[str, str | list[str]] = {
-            "run": [run.uid for run in runs],
-            "metric": "loss",
-            "group": "tags.seed",
-        }
-        states = answer_of(bob, **query)["states"]
-        log(runs[0], {"loss": [7.0]}, first_step=9)
-
-        again = answer_of(bob, **query, since=states["loss"])
-
-        assert [one["group"] for one in again["groups"]] == ["0"]
 
     def test_takes_questions_that_are_too_long_for_an_address(self, bob: Client, experiment: Experiment) -> None:
         run = add_run(experiment, "one", metrics={"loss": [1.0]})
@@ -286,138 +237,6 @@ class TestSeriesOfManyPoints:
             assert len(response.content) < 400_000, asked
 
 
-class TestSeriesLive:
-    @pytest.fixture
-    def pair(self, experiment: Experiment) -> tuple[Run, Run]:
-        live = add_run(experiment, "live", metrics={"loss": [1.0] * 9, "acc": [1.0]}, status=RunStatus.RUNNING)
-        done = add_run(experiment, "done", metrics={"loss": [1.0] * 100, "acc": [1.0]})
-        return live, done
-
-    def query(self, pair: tuple[Run, Run]) -> dict[str, str | list[str]]:
-        return {"run": f"{pair[0].uid},{pair[1].uid}", "metric": ["loss", "acc"]}
-
-    def test_answers_304_while_nothing_changes(self, bob: Client, pair: tuple[Run, Run]) -> None:
-        etag = bob.get(URL, self.query(pair)).headers["ETag"]
-
-        again = bob.get(URL, self.query(pair), headers={"If-None-Match": etag})
-
-        assert again.status_code == 304
-        assert again.content == b""
-
-    def test_answers_only_the_series_that_changed(self, bob: Client, pair: tuple[Run, Run]) -> None:
-        first = bob.get(URL, self.query(pair))
-        states = first.json()["states"]
-        log(pair[0], {"loss": [7.0]}, first_step=9)
-
-        since = [states["loss"], states["acc"]]
-        again = bob.get(URL, {**self.query(pair), "since": since}, headers={"If-None-Match": first.headers["ETag"]})
-
-        assert again.status_code == 200
-        assert [(trace["run"], trace["metric"]) for trace in again.json()["traces"]] == [(pair[0].uid, "loss")]
-        assert floats(again.json()["traces"][0]["y"])[-1] == 7.0
-        assert again.json()["states"]["acc"] == states["acc"]
-        assert again.json()["states"]["loss"] != states["loss"]
-
-    def test_answers_the_whole_chart_when_its_grid_moves(self, bob: Client, pair: tuple[Run, Run]) -> None:
-        states = bob.get(URL, self.query(pair)).json()["states"]
-        log(pair[0], {"loss": [7.0]}, first_step=5_000)
-
-        again = answer_of(bob, **self.query(pair), since=[states["loss"], states["acc"]])
-
-        assert {(trace["run"], trace["metric"]) for trace in again["traces"]} == {
-            (pair[0].uid, "loss"),
-            (pair[1].uid, "loss"),
-        }
-
-    def test_tells_that_a_run_ended_although_no_point_came(self, bob: Client, pair: tuple[Run, Run]) -> None:
-        first = bob.get(URL, self.query(pair))
-        Run.objects.filter(pk=pair[0].pk).update(status=RunStatus.FINISHED)
-
-        again = bob.get(URL, self.query(pair), headers={"If-None-Match": first.headers["ETag"]})
-
-        assert again.status_code == 200
-        assert again.json()["running"] == []
-
-
-PARTS = {"line": "", "raw": "raw", "band": "band", "nonfinite": "nonfinite"}
-
-
-def columns_of(trace: dict[str, Any]) -> dict[tuple[str, str], list[float]]:
-    """Return the numbers of a trace by part and column."""
-    return {
-        (part, name): floats(column)
-        for part, inside in PARTS.items()
-        for name, column in ((trace[inside] if inside else trace) or {}).items()
-        if isinstance(column, dict) and "bdata" in column
-    }
-
-
-def joined(before: dict[str, Any], end: dict[str, Any]) -> dict[tuple[str, str], list[float]]:
-    """Return what a reader makes of a trace and of the end that came later."""
-    known = columns_of(before)
-    return {
-        (part, name): known.get((part, name), [])[: end["kept"][part]] + came
-        for (part, name), came in columns_of(end).items()
-    }
-
-
-class TestSeriesGrowing:
-    VALUES = [math.nan if step % 977 == 5 else math.sin(step / 40) + step % 7 for step in range(6_080)]
-
-    @pytest.mark.parametrize(("count", "more"), [(50, 2), (6_000, 12)])
-    @pytest.mark.parametrize(
-        "asked",
-        [
-            {},
-            {"x": "time"},
-            {"x": "relative"},
-            {"log_x": "1"},
-            {"smooth": "ema:0.9"},
-            {"smooth": "mean:5"},
-            {"from": "10", "px": "100"},
-        ],
-    )
-    def test_sends_the_end_of_what_goes_on(
-        self, bob: Client, experiment: Experiment, asked: dict[str, str], count: int, more: int
-    ) -> None:
-        run = add_run(experiment, "live", metrics={"loss": self.VALUES[:count]}, status=RunStatus.RUNNING)
-        query = {"run": run.uid, "metric": "loss", **asked}
-        first = answer_of(bob, **query)
-        log(run, {"loss": self.VALUES[count : count + more]}, first_step=count)
-
-        (end,) = answer_of(bob, **query, since=first["states"]["loss"])["traces"]
-
-        (whole,) = answer_of(bob, **query)["traces"]
-        assert joined(first["traces"][0], end) == columns_of(whole)
-        assert end["kept"]["line"] > 0.7 * len(floats(whole["x"]))
-        assert {name: end[name] for name in ("total", "shown", "last")} == {
-            name: whole[name] for name in ("total", "shown", "last")
-        }
-
-    def test_sends_all_where_what_came_changes_the_smoothed_line(self, bob: Client, experiment: Experiment) -> None:
-        run = add_run(experiment, "live", metrics={"loss": self.VALUES[:50]}, status=RunStatus.RUNNING)
-        query = {"run": run.uid, "metric": "loss", "smooth": "gaussian:3"}
-        since = answer_of(bob, **query)["states"]["loss"]
-        log(run, {"loss": [90.0]}, first_step=50)
-
-        (trace,) = answer_of(bob, **query, since=since)["traces"]
-
-        assert trace["kept"] is None
-        assert [trace] == answer_of(bob, **query)["traces"]
-
-    def test_sends_all_where_a_point_came_late(self, bob: Client, experiment: Experiment) -> None:
-        run = add_run(experiment, "live", metrics={"loss": [1.0] * 50}, status=RunStatus.RUNNING)
-        query = {"run": run.uid, "metric": "loss"}
-        since = answer_of(bob, **query)["states"]["loss"]
-        log(run, {"loss": [9.0]}, first_step=20)
-
-        (trace,) = answer_of(bob, **query, since=since)["traces"]
-
-        assert trace["kept"] is None
-        assert floats(trace["y"]).count(9.0) == 1
-        assert len(floats(trace["y"])) == 51
-
-
 class TestSeriesCsv:
     URL = "/w/default/charts/series.csv"
 
@@ -510,13 +329,14 @@ class TestChartGrid:
     def test_reads_its_state_from_the_address(self, people: People, rf: RequestFactory) -> None:
         state = ChartsState.from_query(
             QueryDict(
-                "x=metric:epoch&smooth=gaussian:7&logx=1&logy=1&clip=1&link=0&by=params.lr&spread=ci95&find=loss$"
+                "x=metric:epoch&smooth=gaussian:7&logx=1&logy=1&clip=1&link=0&by=params.lr&spread=ci95&find=loss$&tips=name"
             )
         )
 
         assert (state.x, state.smoother, state.amount) == ("metric:epoch", "gaussian", "7")
         assert (state.is_log_x, state.is_log_y, state.is_clipped, state.is_linked) == (True, True, True, False)
         assert (state.group, state.average, state.spread, state.find) == ("params.lr", "mean", "ci95", "loss$")
+        assert state.tips == "name"
 
     def test_takes_a_bare_number_as_the_weight_of_an_average(self) -> None:
         state = ChartsState.from_query(QueryDict("smooth=0.6"))
@@ -524,7 +344,7 @@ class TestChartGrid:
         assert (state.smoother, state.amount) == ("ema", "0.6")
 
     def test_falls_back_where_the_address_says_nonsense(self) -> None:
-        state = ChartsState.from_query(QueryDict("x=up&smooth=best:9&by=lr&spread=wide"))
+        state = ChartsState.from_query(QueryDict("x=up&smooth=best:9&by=lr&spread=wide&tips=odd"))
 
         assert state == ChartsState.from_query(QueryDict(""))
 

@@ -24,12 +24,6 @@ def experiment(people: People) -> Experiment:
     return add_experiment(people.workspace, "digits")
 
 
-@pytest.fixture
-def bob(client: Client, people: People) -> Client:
-    client.force_login(people.bob.user)
-    return client
-
-
 def lines(html: str) -> dict[str, list[tuple[str, str]]]:
     """Return the cells of params, metrics and tags by key: what they say, and their classes."""
     return {

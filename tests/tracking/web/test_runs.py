@@ -39,12 +39,6 @@ def run(people: People) -> Run:
     return start(people)
 
 
-@pytest.fixture
-def bob(client: Client, people: People) -> Client:
-    client.force_login(people.bob.user)
-    return client
-
-
 def page_of(client: Client, run: Run, tab: str = "overview") -> str:
     response = client.get(url_of(run), {"tab": tab})
     assert response.status_code == 200
@@ -106,6 +100,7 @@ class TestOverview:
         assert page.count('<path d="M') == 2  # beside the name, and large on top
         at = '<span class="at-step">@ {}</span>'
         assert cells(page, "loss") == [
+            "3.5",
             "0.5",
             f"0.25 {at.format(1)}",
             f"3.5 {at.format(0)}",
@@ -129,8 +124,8 @@ class TestOverview:
 
         page = page_of(bob, run)
 
-        assert cells(page, "a")[:3] == ["NaN", "\u2013", "\u2013"]
-        assert cells(page, "b")[:1] == ["\u2212∞"]
+        assert cells(page, "a")[:4] == ["NaN", "NaN", "\u2013", "\u2013"]
+        assert cells(page, "b")[:2] == ["\u2212∞", "\u2212∞"]
 
     def test_is_brought_up_to_date_while_the_run_goes_on(self, bob: Client, people: People, run: Run) -> None:
         log_batch(run=run, metrics=[Metric("loss", 1.5, 0, 0)], params=[], tags=[])

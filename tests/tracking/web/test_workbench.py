@@ -108,6 +108,31 @@ class TestColumns:
             ["params.seed", "metrics.acc", "metrics.loss"],
         ]
 
+    def test_are_as_wide_as_the_address_says(self, page: Page) -> None:
+        html = page(
+            columns=["params.seed", "metrics.loss"],
+            width=["metrics.loss,140", "attributes.run_name,20", "params.seed,wide", "params.gone,99", "params.seed"],
+        )
+
+        assert re.findall(r"nth-child\((\d+)\) { --width: (\w+); }", html) == [("2", "60px"), ("5", "140px")]
+
+    def test_stay_as_wide_wherever_one_goes_from_here(self, page: Page) -> None:
+        html = unescape(page(columns="metrics.loss", width="metrics.loss,140"))
+
+        links = re.findall(r'href="(\?[^"]*columns[^"]*)"', html)
+        assert links
+        assert all("width=metrics.loss,140" in link for link in links)
+        forms = [form for form in html.split("<form")[1:] if 'method="get"' in form[:100]]
+        assert all('name="width" value="metrics.loss,140"' in form for form in forms)
+
+    def test_are_picked_in_their_order(self, page: Page) -> None:
+        html = unescape(page(columns=["params.seed", "tags.mlflow.user", "min(metrics.loss)"]))
+
+        chosen, rest = html[html.index("data-chosen-columns") :].split("</fieldset>", 1)
+        values = re.findall(r'name="columns"\s+value="([^"]*)" checked', chosen)
+        assert values == ["params.seed", "tags.mlflow.user", "min(metrics.loss)"]
+        assert "checked" not in rest[: rest.index("</form>")]
+
     def test_draw_curves_when_asked(self, page: Page) -> None:
         html = page(columns="metrics.loss", spark="1")
 
@@ -183,8 +208,10 @@ class TestSuggest:
         ("text", "offered"),
         [
             ("metrics.lo", ["metrics.loss"]),
-            ("metrics.loss < 1 AND metrics.", ["metrics.acc", "metrics.loss"]),
+            ("metrics.loss < 1 AND metrics.", ["metrics.acc", "metrics.loss", "metrics.val/top-5.acc"]),
             ("seed", ["params.seed"]),
+            ("model.dep", ["params.model.depth"]),
+            ("val/top-5.ac", ["metrics.val/top-5.acc"]),
             ("params.optimizer = ", ["adam", "sgd"]),
             ("params.optimizer = 'sg", ["sgd"]),
             ("metrics.loss ", ["=", "!=", "<", "<=", ">", ">="]),
@@ -195,8 +222,9 @@ class TestSuggest:
         ],
     )
     def test_offers_what_may_come_next(
-        self, client: Client, people: People, url: str, text: str, offered: list[str]
+        self, client: Client, people: People, experiment: Experiment, url: str, text: str, offered: list[str]
     ) -> None:
+        add_run(experiment, "other", metrics={"val/top-5.acc": [0.5]}, params={"model.depth": "50"})
         client.force_login(people.bob.user)
 
         answer = client.get(f"{url}/suggest", {"text": text}).json()
