@@ -23,6 +23,8 @@ def main() -> None:
     """Measure what was asked for, print it, and write docs/performance.md unless it was measured at small scale."""
     asked = _arguments()
     for database in asked.database.split(","):
+        if database not in (SQLITE, POSTGRES):
+            raise SystemExit(f"--database {database}: no such database; there are {SQLITE} and {POSTGRES}")
         _measure_on(database, asked)
     if SCALES[asked.scale].is_kept and not asked.dry:
         report.write_page()
@@ -31,7 +33,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this server beside its peers.")
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help=f"some of {','.join(WORKLOADS)}")
-    parser.add_argument("--database", default=f"{SQLITE},{POSTGRES}", help=f"{SQLITE}, {POSTGRES} or both")
+    parser.add_argument("--database", default=f"{SQLITE},{POSTGRES}", help="some of %(default)s")
     parser.add_argument("--servers", default=",".join(KINDS), help=f"some of {','.join(KINDS)}")
     parser.add_argument("--rounds", type=int, default=3, help="how often the servers take turns")
     parser.add_argument(

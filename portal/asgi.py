@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 256 * 1024
 MAX_GROUP = 64
+WRITERS = 4
 # A client may pause for so long while it sends a body, and all pauses together may last as long, and a second more for
 # every so many bytes.
 BODY_PAUSE_S = 30
@@ -52,15 +53,21 @@ class Bridge:
     """A WSGI application as an ASGI one: ``threads`` changes at once, and besides them half as many reads, which do not
     queue up behind a crowd that logs, and half as many large bodies.
 
-    What ``shares_commit`` picks by method and path is answered by one more thread, all that waits at a time together.
+    What ``shares_commit`` picks by method and path is answered by one more thread, all that waits at a time together,
+    or by ``writers`` of them, each on its own.
     """
 
     def __init__(
-        self, application: "WSGIApplication", *, threads: int, shares_commit: Callable[[str, bytes], bool]
+        self,
+        application: "WSGIApplication",
+        *,
+        threads: int,
+        shares_commit: Callable[[str, bytes], bool],
+        writers: int | None = None,
     ) -> None:
         self._application = application
         self._shares_commit = shares_commit
-        self._group_thread = _GroupThread()
+        self._writers = _GroupThread() if writers is None else _Threads(writers, "writer")
         self._threads = _Threads(threads, "web")
         self._read_threads = _Threads((threads + 1) // 2, "read")
         self._upload_threads = _Threads((threads + 1) // 2, "upload")
@@ -87,7 +94,7 @@ class Bridge:
             environ["wsgi.input"] = io.BufferedReader(_Arriving(kept, body, must_be_whole=is_chunked), KEPT_BYTES)
             answer = await threads.run(_Answer, self._application, environ)
         elif self._shares_commit(scope["method"], scope["raw_path"]):
-            answer = await self._group_thread.run(_answer_kept, self._application, environ, kept)
+            answer = await self._writers.run(_answer_kept, self._application, environ, kept)
         else:
             answer = await threads.run(_answer_kept, self._application, environ, kept)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
@@ -348,18 +355,21 @@ async def _refuse(send: Send, status: int, reason: str) -> None:
 
 
 def _shares_commit(method: str, path: bytes) -> bool:
-    """Tell which requests take part in group commits: on SQLite only. PostgreSQL makes the commits of several
-    connections durable together by itself, and works on them at once: sixteen clients logged 353 points a second in a
-    transaction each, 110 in groups, measured side by side."""
+    """Tell which requests are one small change each, which scripts send all the time."""
     return method == "POST" and path.rpartition(b"/mlflow/")[2] in _SHARED
 
 
-_SHARED = frozenset(
-    route.path.rpartition("/mlflow/")[2].encode()
-    for route in ROUTES
-    if route.endpoint.shares_commit and settings.DATABASES["default"]["ENGINE"] == "portal.sqlite"
+_SHARED = frozenset(route.path.rpartition("/mlflow/")[2].encode() for route in ROUTES if route.endpoint.shares_commit)
+application = Bridge(
+    wsgi_application,
+    threads=settings.ENV.web_threads,
+    shares_commit=_shares_commit,
+    # PostgreSQL makes the commits of several connections durable together by itself. What more of them than these have
+    # to say takes the interpreter from those who read, and logs no faster (docs/adr/0007-one-thread-for-writes.md).
+    writers=None
+    if settings.DATABASES["default"]["ENGINE"] == "portal.sqlite"
+    else min(WRITERS, settings.ENV.web_threads),
 )
-application = Bridge(wsgi_application, threads=settings.ENV.web_threads, shares_commit=_shares_commit)
 
 # All that is imported stays. A collector that looked at it for garbage would keep everybody waiting for 66 ms.
 _ = get_resolver().url_patterns

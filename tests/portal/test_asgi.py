@@ -79,9 +79,15 @@ class TestBridge:
 
         assert len(asyncio.run(talk())) == 1
 
-    def test_has_one_thread_answer_what_shares_a_commit(self) -> None:
+    @pytest.mark.parametrize(("writers", "names"), [(None, {"group"}), (2, {"writer-0", "writer-1"})])
+    def test_has_few_threads_answer_what_scripts_send_all_the_time(self, writers: int | None, names: set[str]) -> None:
         application = Application()
-        bridge = Bridge(application, threads=4, shares_commit=lambda method, path: path.endswith(b"/log-metric"))
+        bridge = Bridge(
+            application,
+            threads=4,
+            shares_commit=lambda method, path: path.endswith(b"/log-metric"),
+            writers=writers,
+        )
 
         async def talk() -> tuple[set[str], str]:
             logging = [asyncio.ensure_future(ask(bridge, "POST", "/runs/log-metric")) for _ in range(5)]
@@ -92,7 +98,7 @@ class TestBridge:
 
         logged, other = asyncio.run(talk())
 
-        assert logged == {"group"}
+        assert logged == names
         assert other.startswith("web-")
 
 

@@ -200,6 +200,7 @@ SHAPES: dict[str, Callable[[Lab], Callable[[], object]]] = {
     "deep in newest": lambda lab: deep(lab, 25),
     "deep in metric": lambda lab: deep(lab, 25, **BY_METRIC),
 }
+NARROWED = ("rare", "metric and param")
 
 
 class TestWork:
@@ -212,8 +213,7 @@ class TestWork:
 
         # A filter that leaves a few runs costs those, and a walk by a metric lists up to 20,000 that a param leaves;
         # there are three times as many.
-        narrowed = ("rare", "metric and param")
-        most = {name: before[name] * (4.0 if name.startswith(narrowed) else 1.5) + 20 for name in SHAPES}
+        most = {name: before[name] * (4.0 if name.startswith(NARROWED) else 1.5) + 20 for name in SHAPES}
         assert {name: (before[name], after[name]) for name in SHAPES if after[name] > most[name]} == {}
 
     def test_is_the_same_on_every_page_of_a_walk(self, lab: Lab) -> None:
@@ -272,7 +272,9 @@ class TestWork:
         know_the_tables()
 
         after = {name: work_of(ask) for name, ask in shapes.items()}
-        assert {name: (before[name], after[name]) for name in shapes if after[name] > before[name] * 1.2 + 20} == {}
+        # PostgreSQL begins with the param or the metric, as its statistics say; one may read three times as much.
+        most = {name: before[name] * (3.0 if name.startswith(NARROWED) else 1.2) + 20 for name in shapes}
+        assert {name: (before[name], after[name]) for name in shapes if after[name] > most[name]} == {}
 
 
 # ---- plans ---------------------------------------------------------------------------------------------------------
