@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import machine, report
+from bench.choices import some_of
 from bench.databases import POSTGRES, SQLITE, Databases
 from bench.report import Kept
 from bench.results import Result, median_of
@@ -22,9 +23,7 @@ KINDS: dict[str, type[Server]] = {"ours": Ours, "normal": OursNormal, "mlflow": 
 def main() -> None:
     """Measure what was asked for, print it, and write docs/performance.md unless it was measured at small scale."""
     asked = _arguments()
-    for database in asked.database.split(","):
-        if database not in (SQLITE, POSTGRES):
-            raise SystemExit(f"--database {database}: no such database; there are {SQLITE} and {POSTGRES}")
+    for database in asked.database:
         _measure_on(database, asked)
     if SCALES[asked.scale].is_kept and not asked.dry:
         report.write_page()
@@ -32,9 +31,13 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this server beside its peers.")
-    parser.add_argument("--workloads", default=",".join(WORKLOADS), help=f"some of {','.join(WORKLOADS)}")
-    parser.add_argument("--database", default=f"{SQLITE},{POSTGRES}", help="some of %(default)s")
-    parser.add_argument("--servers", default=",".join(KINDS), help=f"some of {','.join(KINDS)}")
+    parser.add_argument(
+        "--workloads", type=some_of(WORKLOADS), default=",".join(WORKLOADS), help=f"some of {','.join(WORKLOADS)}"
+    )
+    parser.add_argument(
+        "--database", type=some_of((SQLITE, POSTGRES)), default=f"{SQLITE},{POSTGRES}", help="some of %(default)s"
+    )
+    parser.add_argument("--servers", type=some_of(KINDS), default=",".join(KINDS), help=f"some of {','.join(KINDS)}")
     parser.add_argument("--rounds", type=int, default=3, help="how often the servers take turns")
     parser.add_argument(
         "--scale",
@@ -53,7 +56,7 @@ def _measure_on(database: str, asked: argparse.Namespace) -> None:
     databases = Databases(database, folder)
     servers: list[Server] = []
     try:
-        for name in asked.servers.split(","):
+        for name in asked.servers:
             if _is_here(name, database):
                 server = KINDS[name](folder / name, databases.new(name))
                 try:
@@ -63,7 +66,7 @@ def _measure_on(database: str, asked: argparse.Namespace) -> None:
                     print(f"{server.name} does not start, and is left out: {error}", flush=True)
                 else:
                     servers.append(server)
-        for name in asked.workloads.split(","):
+        for name in asked.workloads:
             kept = _measure(name, servers, database, asked)
             if SCALES[asked.scale].is_kept and not asked.dry:
                 report.keep(kept)

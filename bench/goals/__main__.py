@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from bench import machine
+from bench.choices import some_of
 from bench.databases import SQLITE, Databases
 from bench.goals import figures
 from bench.goals.browsing import chromium
@@ -31,7 +32,7 @@ LAST = "G18"
 def main() -> None:
     """Measure what was asked for and write docs/portal.md after each goal."""
     asked = _arguments()
-    names = sorted(asked.goals.split(","), key=lambda name: name == LAST)
+    names = sorted(asked.goals, key=lambda name: name == LAST)
     folder = Path(tempfile.mkdtemp(prefix="mlportal-goals-"))
     databases = Databases(SQLITE, folder)
     ours = Ours(folder / "ours", databases.new("ours"))
@@ -56,7 +57,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.goals", description="Measure the goals of the portal.")
-    parser.add_argument("--goals", default=",".join(GOALS), help=f"some of {','.join(GOALS)}")
+    parser.add_argument("--goals", type=some_of(GOALS), default=",".join(GOALS), help=f"some of {','.join(GOALS)}")
     parser.add_argument("--alone", action="store_true", help="without MLflow")
     parser.add_argument("--quick", action="store_true", help=f"without the seeds {', '.join(SLOW)}")
     parser.add_argument("--dry", action="store_true", help="print only")
