@@ -7,6 +7,8 @@ import structlog
 
 from tracking.identity.secrets import PREFIX
 
+TIMETABLE = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
+
 
 def log_config(*, style: str, level: str) -> None:
     """Send every logger's lines to stderr in the chosen style."""
@@ -43,6 +45,8 @@ def log_config(*, style: str, level: str) -> None:
                 # Django logs each 4xx as a warning; the answer already says it to the one who asked.
                 "django.request": {"level": "ERROR"},
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
+                # Several lines every five seconds, which say that the timetable is kept; /work shows it too.
+                **dict.fromkeys(TIMETABLE, {"level": "WARNING" if level == "INFO" else level}),
             },
         }
     )

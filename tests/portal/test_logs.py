@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from portal.logs import log_config
 from tracking.identity.secrets import new_secret
 
 PASSWORD = "correct-horse-battery"
@@ -45,6 +46,15 @@ class TestLine:
         (line,) = log.getvalue().splitlines()
         assert "forged" in line
         assert "\x1b" not in line
+
+
+class TestTimetable:
+    @pytest.mark.parametrize(("level", "is_told"), [("INFO", False), ("DEBUG", True)])
+    def test_is_told_of_where_somebody_looks_for_a_fault(self, log: io.StringIO, level: str, is_told: bool) -> None:
+        log_config(style="console", level=level)  # which ``log`` takes back
+
+        assert logging.getLogger("celery.beat").isEnabledFor(logging.INFO) is is_told
+        assert logging.getLogger("celery.app.trace").isEnabledFor(logging.ERROR)
 
 
 class TestSecrets:
