@@ -94,7 +94,8 @@ SETTINGS = (
     Setting(
         "PORTAL_WEB_THREADS",
         "16",
-        "Changes that one web process works on at once; half as many reads and large uploads besides.",
+        "Changes that one web process works on at once; half as many reads and large uploads besides. "
+        "On PostgreSQL at most four log.",
     ),
     Setting("PORTAL_STATEMENT_TIMEOUT_S", "15", "Seconds after which a database statement is given up (503)."),
     Setting("PORTAL_LOCK_TIMEOUT_S", "20", "Seconds a write waits for the SQLite write lock before it answers 503."),

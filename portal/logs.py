@@ -46,7 +46,7 @@ def log_config(*, style: str, level: str) -> None:
                 "django.request": {"level": "ERROR"},
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
                 # Several lines every five seconds, which say that the timetable is kept; /work shows it too.
-                **dict.fromkeys(TIMETABLE, {"level": "WARNING" if level == "INFO" else level}),
+                **{name: {"level": "WARNING" if level == "INFO" else level} for name in TIMETABLE},
             },
         }
     )
