@@ -1,10 +1,11 @@
 """Where a metric began, and at which step it was lowest and highest."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracking.metrics.codec import Points
 from tracking.metrics.pyramid import KINDS, Buckets
@@ -42,18 +43,23 @@ def extremes_of(*, run: Run, series: Sequence[SeriesRow]) -> dict[str, Extremes]
 def _of_points(points: Points) -> Extremes:
     finite = np.flatnonzero(np.isfinite(points.values))
     steps, values = points.steps[finite], points.values[finite]
-    low, high = (int(steps[np.argmin(values)]), int(steps[np.argmax(values)])) if len(finite) else (None, None)
-    return Extremes(float(points.values[0]), low, high, points)
+    return Extremes(
+        float(points.values[0]), _step_at(values, np.argmin, steps), _step_at(values, np.argmax, steps), points
+    )
 
 
 def _of_buckets(buckets: Buckets) -> Extremes:
     full = buckets[buckets["count"] > 0]
-    low, high = (
-        (int(full["low_step"][np.argmin(full["low_value"])]), int(full["high_step"][np.argmax(full["high_value"])]))
-        if len(full)
-        else (None, None)
-    )
+    low = _step_at(full["low_value"], np.argmin, full["low_step"])
+    high = _step_at(full["high_value"], np.argmax, full["high_step"])
     return Extremes(_first_value(buckets[0]), low, high, buckets)
+
+
+def _step_at(
+    values: NDArray[np.float64], place_of: Callable[[NDArray[np.float64]], np.intp], steps: NDArray[np.int64]
+) -> int | None:
+    """Return the step of the value that ``place_of`` picks; None where there is none."""
+    return int(steps[place_of(values)]) if len(values) else None
 
 
 def _first_value(bucket: np.void) -> float:
